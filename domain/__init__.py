@@ -1,0 +1,1 @@
+"""What an evaluation run is: values and pure functions. No I/O, no clock, no asyncio."""

@@ -1,0 +1,31 @@
+"""Events to bytes and back. The stored bytes are what is hashed; they are never encoded again."""
+
+import msgspec
+
+from domain.errors import LogUnreadable
+from domain.events import TYPES, Event
+
+_NAMES: dict[type[Event], str] = {event: name for name, event in TYPES.items()}
+_encoder = msgspec.json.Encoder()
+_decoders = {name: msgspec.json.Decoder(event) for name, event in TYPES.items()}
+
+
+def type_name(event: Event) -> str:
+    """Give the event's name on the wire."""
+    return _NAMES[type(event)]
+
+
+def encode(event: Event) -> bytes:
+    """Give the event's body. Scores must be finite: JSON has no other numbers."""
+    return _encoder.encode(event)
+
+
+def decode(name: str, body: bytes) -> Event:
+    """Read an event's body; LogUnreadable for a type or a body this version does not know."""
+    decoder = _decoders.get(name)
+    if decoder is None:
+        raise LogUnreadable(f"the log holds events of type '{name}', written by a newer matchspec: upgrade to read it")
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise LogUnreadable(f"the log holds a '{name}' event that can't be read: {error}") from error

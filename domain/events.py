@@ -1,0 +1,151 @@
+"""The facts of a run. Everything a reader sees is folded from these.
+
+Fields may be added, with a default; none is ever changed or removed: a log written by any released version stays
+readable. Events ignore fields they don't know. The wire names stand in `TYPES`.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+Status = Literal["running", "passed", "failed", "error"]
+FinalStatus = Literal["passed", "failed", "error"]
+Verdict = Literal["PASS", "FAIL"]
+
+LOG = "log"
+"""The reserved run that holds the facts about the log itself."""
+
+FORMAT = 1
+"""The number of the log's format; a program refuses one it does not know."""
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events and their parts have in common."""
+
+
+class LogCreated(Fact, frozen=True, kw_only=True):
+    """The log's first event: its format and a random id."""
+
+    format: int
+    log_id: str
+
+
+class PinnedHarness(Fact, frozen=True, kw_only=True):
+    """One harness of a run: the digest of its examples' manifest, how many rows that has and how many take part.
+
+    The three are absent until a large dataset has been pinned.
+    """
+
+    suite: str
+    harness: str
+    manifest: str | None = None
+    rows: int | None = None
+    examples: int | None = None
+
+
+class Started(Fact, frozen=True, kw_only=True):
+    """A run was accepted. `suite` is null when all suites run; `plan` is the digest of the pinned plan."""
+
+    mode: Literal["run"]
+    suite: str | None
+    suites: list[str]
+    tags: list[str]
+    concurrency: int | None
+    plan: str
+    harnesses: list[PinnedHarness]
+    matchspec: str
+    client: str | None = None
+    user_agent: str | None = None
+    idempotency_key: str | None = None
+    warnings: list[str] = []
+
+
+class ExamplesPinned(Fact, frozen=True, kw_only=True):
+    """The examples of a run whose datasets were too large for `started`; names every harness."""
+
+    harnesses: list[PinnedHarness]
+    warnings: list[str] = []
+
+
+class ExampleScored(Fact, frozen=True, kw_only=True):
+    """One example was asked and graded, or could not be.
+
+    `row` is its 0-based place in the pinned dataset. `output` is null and `error` says why when the model gave none.
+    `scores` has one score in 0-1 per grader that gave one; `errors` tells why the others did not.
+    `latency_ms` is that of the last attempt. `secrets` names the variables whose values were replaced in the output.
+    """
+
+    suite: str
+    harness: str
+    example: str
+    repeat: int
+    row: int
+    output: str | None
+    scores: dict[str, float]
+    passed: bool
+    latency_ms: float
+    attempts: int
+    error: str | None = None
+    errors: dict[str, str] = {}
+    secrets: list[str] = []
+
+
+class Resumed(Fact, frozen=True, kw_only=True):
+    """A process took the run over from one that ended; recorded with its first model call."""
+
+    process: str
+    left: int
+    after: Literal["crash", "stop"]
+    changed: list[str] = []
+
+
+class Row(Fact, frozen=True, kw_only=True):
+    """One line of the decision. `harness` is null when pooled over a suite; n = 0 has no score and no interval."""
+
+    name: str
+    score: float | None = None
+    threshold: float
+    passed: bool
+    n: int
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    suite: str
+    harness: str | None
+    pass_rate: float | None = None
+
+
+class Finished(Fact, frozen=True, kw_only=True):
+    """The run is over. `verdict` is absent when `status` is `error`; times are seconds."""
+
+    status: FinalStatus
+    rows: list[Row]
+    examples: int
+    passed: int
+    model_errors: int
+    grader_errors: int
+    duration_seconds: float
+    verdict: Verdict | None = None
+    error: str | None = None
+    warnings: list[str] = []
+
+
+Event = LogCreated | Started | ExamplesPinned | ExampleScored | Resumed | Finished
+
+TYPES: dict[str, type[Event]] = {
+    "log_created": LogCreated,
+    "started": Started,
+    "examples_pinned": ExamplesPinned,
+    "example_scored": ExampleScored,
+    "resumed": Resumed,
+    "finished": Finished,
+}
+
+
+class Recorded(NamedTuple):
+    """An event as it stands in the log. `at` is UTC with microseconds, `2026-03-15T14:30:22.123456Z`."""
+
+    position: int
+    run_id: str
+    version: int
+    at: str
+    event: Event

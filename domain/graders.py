@@ -1,0 +1,86 @@
+"""Graders: what turns (expected, output) into a score in 0-1."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import assert_never
+
+import re2
+
+from domain.errors import GraderError
+from domain.spec import (
+    ContainsConfig,
+    ContainsGrader,
+    ExactMatchConfig,
+    ExactMatchGrader,
+    Grader,
+    RegexConfig,
+    RegexGrader,
+)
+
+Grade = Callable[[str, str], float]
+"""(expected, output) -> score; raises GraderError."""
+
+PATTERN_BYTES = 8 * 1024 * 1024
+_PLACEHOLDER = re.compile(r"\{\{\{expected\}\}\}|\{\{expected\}\}")
+
+
+def make_grader(grader: Grader) -> Grade:
+    """Build the function that grades as the harness file says."""
+    match grader:
+        case ExactMatchGrader(config=config):
+            return partial(exact_match, config)
+        case ContainsGrader(config=config):
+            return partial(contains, config)
+        case RegexGrader(config=config):
+            return partial(regex, config)
+        case _:
+            assert_never(grader)
+
+
+def exact_match(config: ExactMatchConfig, expected: str, output: str) -> float:
+    """1.0 if the two texts are equal."""
+    if config.trim_whitespace:
+        expected, output = expected.strip(), output.strip()
+    if not config.case_sensitive:
+        expected, output = expected.casefold(), output.casefold()
+    return float(expected == output)
+
+
+def contains(config: ContainsConfig, expected: str, output: str) -> float:
+    """1.0 if the output contains the expected text."""
+    if not config.case_sensitive:
+        expected, output = expected.casefold(), output.casefold()
+    return float(expected in output)
+
+
+def regex(config: RegexConfig, expected: str, output: str) -> float:
+    """1.0 if the pattern is found in the output; GraderError where the expected text makes no valid pattern."""
+    try:
+        pattern = compile_pattern(config, expected)
+    except re2.error as error:
+        raise GraderError(
+            f"the pattern with this expected text is not a valid RE2 pattern: {_reason(error)}"
+        ) from error
+    return float(pattern.search(output) is not None)
+
+
+def compile_pattern(config: RegexConfig, expected: str) -> "re2._Regexp[str]":
+    """Fill the placeholders in one pass and compile; re2.error where the result is not a pattern."""
+
+    def fill(placeholder: re.Match[str]) -> str:
+        return expected if placeholder[0].startswith("{{{") else re2.escape(expected)
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = PATTERN_BYTES
+
+    options.case_sensitive = "i" not in config.flags
+    inline = "".join(flag for flag in ("m", "s") if flag in config.flags)
+    text = _PLACEHOLDER.sub(fill, config.pattern)
+    return re2.compile(f"(?{inline}){text}" if inline else text, options)
+
+
+def _reason(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)

@@ -1,0 +1,169 @@
+"""One run: its state, folded from its events, and one pure function per command.
+
+A command takes the state and returns the events that follow, or raises. The writer decides them in order, appends
+what they return and applies it.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from domain.errors import RunClosed, WrongVersion
+from domain.events import (
+    Event,
+    ExampleScored,
+    ExamplesPinned,
+    Finished,
+    LogCreated,
+    PinnedHarness,
+    Resumed,
+    Started,
+)
+from domain.plan import Plan
+from domain.times import seconds_between
+from domain.verdict import Outcome, Tally, decide, make_rows
+
+MAX_CRASHES = 5
+"""A run that crashed so often in a row without one new score ends as `error`."""
+
+Key = tuple[str, str]
+"""A suite's and a harness's name."""
+
+
+class Run:
+    """A run's state. `recorded` marks each harness's recorded rows; `crashes` counts takeovers since the last score."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.started: Started | None = None
+        self.started_at = ""
+        self.harnesses: dict[Key, PinnedHarness] = {}
+        self.recorded: dict[Key, bytearray] = {}
+        self.tallies: dict[Key, Tally] = {}
+        self.crashes = 0
+        self.finished = False
+
+    @property
+    def pinned(self) -> bool:
+        """Whether all examples are pinned."""
+        return all(harness.manifest is not None for harness in self.harnesses.values())
+
+    @property
+    def total(self) -> int:
+        """How many examples take part; 0 until they are pinned."""
+        return sum(harness.examples or 0 for harness in self.harnesses.values())
+
+    @property
+    def completed(self) -> int:
+        """How many examples are recorded."""
+        return sum(tally.recorded for tally in self.tallies.values())
+
+    def apply(self, at: str, event: Event) -> None:
+        """Take in the run's next event."""
+        self.version += 1
+        match event:
+            case Started():
+                self.started, self.started_at = event, at
+                self._take_harnesses(event.harnesses)
+            case ExamplesPinned():
+                self._take_harnesses(event.harnesses)
+            case ExampleScored():
+                self._take_score(event)
+            case Resumed():
+                self.crashes += event.after == "crash"
+            case Finished():
+                self.finished = True
+            case LogCreated():
+                pass
+            case _:
+                assert_never(event)
+
+    def _take_harnesses(self, harnesses: Sequence[PinnedHarness]) -> None:
+        for harness in harnesses:
+            key = (harness.suite, harness.harness)
+            self.harnesses[key] = harness
+            if harness.rows is not None and harness.examples:
+                self.recorded[key] = bytearray(harness.rows)
+                self.tallies[key] = Tally()
+
+    def _take_score(self, event: ExampleScored) -> None:
+        key = (event.suite, event.harness)
+        self.crashes = 0
+        self.recorded[key][event.row] = 1
+        tally = self.tallies[key]
+        tally.recorded += 1
+        tally.passed += event.passed
+        tally.model_errors += event.error is not None
+        tally.grader_errors += len(event.errors)
+        tally.erring += event.error is not None or bool(event.errors)
+        for grader, score in event.scores.items():
+            tally.add_score(grader, score)
+
+
+def start(run: Run, started: Started) -> list[Event]:
+    """Begin a run that does not exist yet; WrongVersion where its id is taken."""
+    if run.version:
+        raise WrongVersion("a run with this id exists")
+    return [started]
+
+
+def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
+    """Name the examples of a run whose datasets were too large for its start."""
+    _open(run)
+    return [] if run.pinned else [pinned]
+
+
+def record_score(run: Run, scored: ExampleScored) -> list[Event]:
+    """Record an example, once: a repeat changes nothing."""
+    _open(run)
+    if run.recorded[scored.suite, scored.harness][scored.row]:
+        return []
+    return [scored]
+
+
+def resume(run: Run, process: str, crashed: bool, changed: list[str]) -> list[Event]:
+    """Note that another process goes on with the run."""
+    _open(run)
+    left = run.total - run.completed
+    return [Resumed(process=process, left=left, after="crash" if crashed else "stop", changed=changed)]
+
+
+def crashes_too_often(run: Run, crashed: bool) -> bool:
+    """Tell whether a run must not be taken up again, `crashed` being how the last process ended."""
+    return crashed and run.crashes + 1 >= MAX_CRASHES
+
+
+def finish(run: Run, plan: Plan, at: str) -> list[Event]:
+    """End a run that has recorded all its examples, with its verdict."""
+    _open(run)
+    if run.completed < run.total:
+        raise WrongVersion("examples are missing")
+    return [_finished(run, decide(plan, run.tallies), at)]
+
+
+def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:
+    """End a run that can't go on, with the rows it has; nothing where it is over already."""
+    if run.finished:
+        return []
+    rows = make_rows(plan, run.tallies) if plan else []
+    return [_finished(run, Outcome("error", None, rows, error, []), at)]
+
+
+def _finished(run: Run, outcome: Outcome, at: str) -> Finished:
+    tallies = run.tallies.values()
+    return Finished(
+        status=outcome.status,
+        verdict=outcome.verdict,
+        rows=outcome.rows,
+        examples=run.completed,
+        passed=sum(tally.passed for tally in tallies),
+        model_errors=sum(tally.model_errors for tally in tallies),
+        grader_errors=sum(tally.grader_errors for tally in tallies),
+        duration_seconds=seconds_between(run.started_at, at),
+        error=outcome.error,
+        warnings=outcome.warnings,
+    )
+
+
+def _open(run: Run) -> None:
+    if run.finished or not run.version:
+        raise RunClosed

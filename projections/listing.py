@@ -1,0 +1,73 @@
+"""Which runs there are and how they stand, newest first."""
+
+from typing import NamedTuple, assert_never
+
+import msgspec
+
+from domain.events import (
+    ExampleScored,
+    ExamplesPinned,
+    Finished,
+    LogCreated,
+    Recorded,
+    Resumed,
+    Started,
+    Status,
+    Verdict,
+)
+
+
+class ListedRun(msgspec.Struct):
+    """A run at a glance. Times are the log's; `suite` is null when all suites run."""
+
+    run_id: str
+    suite: str | None
+    suites: list[str]
+    started_at: str
+    status: Status = "running"
+    finished_at: str | None = None
+    verdict: Verdict | None = None
+
+
+class Page(NamedTuple):
+    """A part of the listing; `total` counts all runs that match."""
+
+    runs: list[ListedRun]
+    total: int
+
+
+class Listing:
+    """Every run of the log, in the log's order."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, ListedRun] = {}
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in the log's next event."""
+        match recorded.event:
+            case Started(suite=suite, suites=suites):
+                self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at)
+            case Finished(status=status, verdict=verdict):
+                run = self._runs[recorded.run_id]
+                run.status, run.verdict, run.finished_at = status, verdict, recorded.at
+            case ExamplesPinned() | ExampleScored() | Resumed() | LogCreated():
+                pass
+            case _:
+                assert_never(recorded.event)
+
+    def get(self, run_id: str) -> ListedRun | None:
+        """One run."""
+        return self._runs.get(run_id)
+
+    def page(self, suite: str | None, status: Status | None, limit: int, offset: int) -> Page:
+        """The runs that include a suite and have a status, newest first, from `offset` on."""
+        matching = [
+            run
+            for run in reversed(self._runs.values())
+            if (suite is None or suite in run.suites) and (status is None or run.status == status)
+        ]
+        return Page(matching[offset : offset + limit], len(matching))
+
+    def unfinished(self) -> list[str]:
+        """The runs that are not over, the oldest first."""
+        return [run.run_id for run in self._runs.values() if run.finished_at is None]

@@ -1,0 +1,61 @@
+"""How far the unfinished runs are."""
+
+from typing import assert_never
+
+import msgspec
+
+from domain.events import ExampleScored, ExamplesPinned, Finished, LogCreated, PinnedHarness, Recorded, Resumed, Started
+
+
+class Progress(msgspec.Struct, omit_defaults=True):
+    """`total` is absent while a large dataset is being pinned; `percent` is below 100 until all are recorded."""
+
+    completed: int
+    percent: float
+    total: int | None = None
+
+
+class _Counts(msgspec.Struct):
+    completed: int
+    total: int | None
+
+
+class ProgressView:
+    """Counts of every unfinished run."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Counts] = {}
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in the log's next event."""
+        match recorded.event:
+            case ExampleScored():
+                self._runs[recorded.run_id].completed += 1
+            case Started(harnesses=harnesses):
+                self._runs[recorded.run_id] = _Counts(0, _total(harnesses))
+            case ExamplesPinned(harnesses=harnesses):
+                self._runs[recorded.run_id].total = _total(harnesses)
+            case Finished():
+                del self._runs[recorded.run_id]
+            case Resumed() | LogCreated():
+                pass
+            case _:
+                assert_never(recorded.event)
+
+    def get(self, run_id: str) -> Progress | None:
+        """The progress of a run; None when it is over."""
+        counts = self._runs.get(run_id)
+        return Progress(counts.completed, _percent(counts), counts.total) if counts else None
+
+
+def _total(harnesses: list[PinnedHarness]) -> int | None:
+    counts = [harness.examples for harness in harnesses]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _percent(counts: _Counts) -> float:
+    if not counts.total:
+        return 0.0
+    if counts.completed >= counts.total:
+        return 100.0
+    return min(round(100 * counts.completed / counts.total, 1), 99.9)

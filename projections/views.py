@@ -1,0 +1,23 @@
+"""All views of the log, in one list."""
+
+from domain.events import LOG, Recorded
+from projections.listing import Listing
+from projections.progress import ProgressView
+from projections.results import Results
+
+
+class Views:
+    """What readers are answered from. The same `apply` serves live and when the log is read again."""
+
+    def __init__(self) -> None:
+        self.listing = Listing()
+        self.progress = ProgressView()
+        self.results = Results()
+        self.position = 0
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in the log's next event; the events of one run come in their order."""
+        if recorded.run_id != LOG:
+            for view in (self.listing, self.progress, self.results):
+                view.apply(recorded)
+        self.position = max(self.position, recorded.position)

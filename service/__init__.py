@@ -1,0 +1,1 @@
+"""Everything that touches the world: the log, model calls, files, HTTP, the terminal."""

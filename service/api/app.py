@@ -1,0 +1,145 @@
+"""The HTTP API: `docs/api.md`. Handlers decode, ask, and describe; nothing is decided here."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, cast
+
+import msgspec
+from litestar import Litestar, Request, Response, post, route
+from litestar.datastructures import State
+from litestar.enums import HttpMethod
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath, FromQuery, Parameter
+from litestar.response import Stream
+
+from domain.errors import InvalidRequest, MatchspecError, RunNotFound, UnsupportedMedia
+from domain.mistakes import Mistake
+from projections.progress import Progress
+from projections.views import Views
+from service.api import documents
+from service.api.guard import App, Guard
+from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
+from service.execution.starting import Caller, RunRequest, Starter
+from service.files.tree import TooDeepError, from_json
+from service.files.typed import convert
+from service.results import ResultReader
+from service.suites import OwnConfig
+from service.version import VERSION
+
+READING = [HttpMethod.GET, HttpMethod.HEAD]
+JSON = "application/json"
+_encoder = msgspec.json.Encoder()
+
+
+class Api(NamedTuple):
+    """What the handlers ask."""
+
+    views: Views
+    results: ResultReader
+    starter: Starter
+    config: OwnConfig
+
+
+def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:
+    """Build the application; `local_names` are the hosts a keyless server answers to, None for any."""
+    app = Litestar(
+        route_handlers=[run, get_result, list_results, list_suites, health],
+        state=State({"api": api}),
+        openapi_config=None,
+        logging_config=None,
+        exception_handlers={
+            MatchspecError: handle_matchspec_error,
+            HTTPException: handle_http_error,
+            Exception: handle_any_error,
+        },
+    )
+    return Guard(cast(App, app), key, local_names)
+
+
+@post("/run", status_code=202)
+async def run(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Start a run."""
+    api: Api = state.api
+    wanted = _decode(await request.body(), request.headers.get("content-type", ""))
+    client = request.client.host if request.client else None
+    run_id = await api.starter.start(wanted, Caller(client, request.headers.get("user-agent")))
+    listed = api.views.listing.get(run_id)
+    if listed is None:
+        raise RunNotFound
+    document = documents.accepted(listed, api.views.results.get(run_id))
+    return _json(document, status=202, headers={"Location": documents.results_url(run_id)})
+
+
+@route("/results/{run_id:str}", http_method=READING)
+async def get_result(run_id: FromPath[str], state: State) -> Response[bytes] | Stream:
+    """Give a run's status and, once it is over, its results."""
+    api: Api = state.api
+    listed = api.views.listing.get(run_id)
+    if listed is None:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    result = await api.results.result(run_id)
+    if result.finished is None:
+        progress = api.views.progress.get(run_id) or Progress(0, 0.0)
+        return _json(documents.running(listed, progress, result.warnings))
+    head = _encoder.encode(documents.finished(listed, result))
+    return Stream(_with_examples(head, api.results.entries(run_id, result)), media_type=JSON)
+
+
+@route("/results", http_method=READING)
+async def list_results(
+    state: State,
+    suite: FromQuery[str | None] = None,
+    status: FromQuery[Literal["passed", "failed", "running", "error"] | None] = None,
+    limit: FromQuery[Annotated[int, Parameter(ge=1, le=1000)]] = 20,
+    offset: FromQuery[Annotated[int, Parameter(ge=0)]] = 0,
+) -> Response[bytes]:
+    """List the runs, newest first."""
+    api: Api = state.api
+    return _json(documents.listing(api.views.listing.page(suite, status, limit, offset), limit, offset))
+
+
+@route("/suites", http_method=READING)
+async def list_suites(state: State) -> Response[bytes]:
+    """List the suites of the server's config."""
+    api: Api = state.api
+    now = await api.config.read()
+    configured = [(suite, [harness.spec.name for harness in harnesses]) for suite, harnesses in now.files.suites()]
+    return _json(documents.suites(configured, now.error))
+
+
+@route("/health", http_method=READING)
+async def health() -> Response[bytes]:
+    """Tell that the server lives."""
+    return _json(documents.HealthDocument("ok", VERSION))
+
+
+def _json(document: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(_encoder.encode(document), status_code=status, media_type=JSON, headers=headers)
+
+
+def _decode(body: bytes, content_type: str) -> RunRequest:
+    if not body.strip():
+        return RunRequest()
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != JSON and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise UnsupportedMedia
+    try:
+        node = from_json(msgspec.json.decode(body))
+    except (RecursionError, TooDeepError):
+        raise InvalidRequest([Mistake("the body is nested too deep")]) from None
+    except UnicodeDecodeError:
+        raise InvalidRequest([Mistake("the body is not UTF-8")]) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest([Mistake(f"the body is not JSON: {error}")]) from None
+    wanted, mistakes = convert(node, RunRequest)
+    if wanted is None:
+        raise InvalidRequest(mistakes)
+    return wanted
+
+
+async def _with_examples(head: bytes, chunks: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    yield head[:-1] + b',"examples":['
+    separator = b""
+    async for entries in chunks:
+        yield separator + b",".join(entries)
+        separator = b","
+    yield b"]}"

@@ -1,0 +1,156 @@
+"""What stands before the framework: the key, the Host and origin check, the body limit. Pure ASGI."""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from service.api.problems import MEDIA_TYPE, Problem, http_problem
+
+BODY_BYTES = 1_000_000
+DRAINED_BYTES = 100_000_000
+OPEN_PATHS = frozenset({"/health"})
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_OWN_SITE = frozenset({b"none", b"same-origin"})
+
+# ASGI as its specification has it; Litestar's own types know only what Litestar sends.
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Headers = dict[bytes, list[bytes]]
+
+
+class Guard:
+    """Lets through what may reach the application.
+
+    With a key, every path but the open ones needs `Authorization: Bearer`. Without one, `local_names` are the only
+    hosts a request may name and no other site may send it; None where the server listens beyond loopback.
+    """
+
+    def __init__(self, app: App, key: str | None, local_names: Iterable[str] | None) -> None:
+        self._app = app
+        self._key = _fingerprint(key.encode()) if key else None
+        self._local_names = frozenset(local_names) if local_names is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a refusal, or hand on with the whole body read."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _collect(scope)
+        problem = self._refusal(scope, headers)
+        if problem:
+            await _send_problem(send, problem, _CHALLENGE if problem.status == 401 else [])
+            return
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        body = None if _declared(headers) > BODY_BYTES else await _read_body(receive)
+        if body is None:
+            await _refuse_body(receive, send)
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        if self._key:
+            if scope["path"] not in OPEN_PATHS and not self._has_key(headers):
+                return http_problem(401, "send the key: Authorization: Bearer <MATCHSPEC_API_KEY>")
+        elif self._local_names is not None:
+            return self._foreign(headers, self._local_names)
+        return None
+
+    def _has_key(self, headers: Headers) -> bool:
+        sent = headers.get(b"authorization", [])
+        if len(sent) != 1 or self._key is None:
+            return False
+        scheme, _, token = sent[0].partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(_fingerprint(token.strip(b" ")), self._key)
+
+    def _foreign(self, headers: Headers, names: frozenset[str]) -> Problem | None:
+        hosts = headers.get(b"host", [])
+        host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
+        if _without_port(host) not in names:
+            return http_problem(403, "without a key, requests must name this machine: localhost, or an --allowed-host")
+        origins, sites = headers.get(b"origin", []), headers.get(b"sec-fetch-site", [])
+        own = {f"http://{host}".encode(), f"https://{host}".encode()}
+        if any(origin.lower() not in own for origin in origins) or any(site not in _OWN_SITE for site in sites):
+            return http_problem(403, "without a key, requests from other web sites are refused")
+        return None
+
+
+_CHALLENGE = [(b"www-authenticate", b'Bearer realm="matchspec"')]
+
+
+def _fingerprint(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()
+
+
+def _collect(scope: Scope) -> Headers:
+    headers: Headers = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name.lower(), []).append(value)
+    return headers
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() and port.isascii() else host
+
+
+def _declared(headers: Headers) -> int:
+    lengths = headers.get(b"content-length", [b"0"])
+    return int(lengths[0]) if lengths[0].isdigit() else 0
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """Read a body; None as soon as it is over the limit."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(chunks)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > BODY_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def _refuse_body(receive: Receive, send: Send) -> None:
+    """Answer at once, then let a client that goes on sending finish, within bounds, so that it reads the answer."""
+    problem = http_problem(413, f"a request body may have {BODY_BYTES:,} bytes at most")
+    await _send_problem(send, problem, [(b"connection", b"close")], more=True)
+    drained = 0
+    while drained < DRAINED_BYTES:
+        message = await receive()
+        drained += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_problem(send: Send, problem: Problem, extra: list[tuple[bytes, bytes]], *, more: bool = False) -> None:
+    content = msgspec.json.encode(problem)
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(content)).encode()), *extra]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": more})

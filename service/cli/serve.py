@@ -1,0 +1,188 @@
+"""`matchspec serve`: settings from options and environment, a socket, signals, and the server around the service."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+import uvicorn
+
+from domain.errors import InvalidFiles, MatchspecError
+from domain.mistakes import Mistake, nearest
+from service.api.guard import LOOPBACK_NAMES
+from service.bootstrap import Service, Settings, open_service
+from service.cli.failures import INTERRUPTED, RUNTIME, tell
+from service.execution.queue import Limits
+from service.files.config import missing_variables, read_config
+from service.files.finding import find_config
+from service.version import VERSION
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+LATER_VARIABLES = ("MATCHSPEC_CONCURRENCY", "MATCHSPEC_DEFAULTS_", "MATCHSPEC_OUTPUT_", "MATCHSPEC_STATISTICS_")
+GRACE_SECONDS = 1
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed after `matchspec serve`."""
+
+    port: int
+    host: str
+    config: str | None
+    db: str | None
+    config_root: str | None
+    allowed_host: list[str]
+    max_model_calls: int
+    max_active_runs: int
+    max_waiting_runs: int
+
+
+def serve(options: Options) -> int:
+    """Serve until a signal; gives the exit code."""
+    try:
+        _set_up_logging(os.environ)
+        settings = make_settings(options, os.environ, Path.cwd(), Path.home())
+        return _run(_serve(settings, options.host, options.port))
+    except MatchspecError as error:
+        return tell(error)
+
+
+def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Settings:
+    """Find and read the configuration, and resolve what the environment and the options say."""
+    _refuse_later_variables(environment)
+    path = find_config(options.config, environment, cwd, home)
+    db = options.db or environment.get("MATCHSPEC_DB")
+    key = environment.get("MATCHSPEC_API_KEY", "").strip() or None
+    root = cwd / options.config_root if options.config_root else path.parent
+    if not root.is_dir():
+        raise InvalidFiles([Mistake("--config-root must be a folder", file=options.config_root)])
+    return Settings(
+        config=read_config(path),
+        root=root,
+        db=cwd / db if db else path.parent / ".matchspec" / "matchspec.db",
+        key=key,
+        local_names=_local_names(options) if key is None and is_loopback(options.host) else None,
+        limits=Limits(options.max_model_calls, options.max_active_runs, options.max_waiting_runs),
+        environment=environment,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _local_names(options: Options) -> list[str]:
+    own = f"[{options.host}]" if ":" in options.host else options.host
+    return [name.lower() for name in (*LOOPBACK_NAMES, own, *options.allowed_host)]
+
+
+def _refuse_later_variables(environment: Mapping[str, str]) -> None:
+    later = [name for name in environment if name.startswith(LATER_VARIABLES)]
+    if later:
+        message = f"is not supported by matchspec {VERSION}: write the setting in the configuration, and unset it"
+        raise InvalidFiles([Mistake(f"the environment variable {name} {message}") for name in sorted(later)])
+
+
+def _set_up_logging(environment: Mapping[str, str]) -> None:
+    level = environment.get("MATCHSPEC_LOG_LEVEL") or "info"
+    if level.lower() not in LEVELS:
+        raise InvalidFiles([Mistake(f"MATCHSPEC_LOG_LEVEL: unknown level '{level}'{nearest(level, LEVELS)}")])
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("matchspec").setLevel(LEVELS[level.lower()])
+
+
+def _run(serving: Coroutine[None, None, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return asyncio.run(serving)
+    code: int = uvloop.run(serving)
+    return code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(settings: Settings, host: str, port: int) -> int:
+    stopped = asyncio.Event()
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    async with open_service(settings) as service:
+        with _listen(host, port) as listening:
+            _greet(settings, service, listening, host)
+            await _serve_until(stopped, service, listening)
+    if service.writer.failed:
+        return RUNTIME
+    return INTERRUPTED if signal.SIGINT in received else 0
+
+
+async def _serve_until(stopped: asyncio.Event, service: Service, listening: socket.socket) -> None:
+    config = uvicorn.Config(
+        service.app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(service.writer.stopped())]
+    await asyncio.wait([serving, *waits], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(service.stop(), serving)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise MatchspecError(
+            f"can't listen on {host} port {port}: {reason}. Choose another with --host or --port"
+        ) from error
+
+
+def _greet(settings: Settings, service: Service, listening: socket.socket, host: str) -> None:
+    address = f"[{host}]" if ":" in host else host
+    click.echo(f"matchspec v{VERSION}")
+    click.echo(f"  config  {settings.config.path} ({len(settings.config.config.suites)} suites)")
+    click.echo(f"  log     {settings.db}")
+    if service.resumed:
+        click.echo(f"  resumed {', '.join(service.resumed)}")
+    for mistake in missing_variables(
+        [one for suite in settings.config.harnesses for one in suite], settings.environment
+    ):
+        click.echo(f"  warning {mistake}", err=True)
+    if settings.key is None and not is_loopback(host):
+        click.echo("  warning MATCHSPEC_API_KEY is not set: anyone who reaches this server can start runs", err=True)
+    click.echo(f"  listening on http://{address}:{listening.getsockname()[1]}")

@@ -1,0 +1,1 @@
+"""Runs in progress: their start, their limits, their examples, their end."""

@@ -1,0 +1,58 @@
+"""One asking of an example: attempts with a deadline each, and the wait between them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from time import monotonic
+from typing import NamedTuple
+
+from domain.errors import ModelError
+from service.models.model import Ask
+
+Slot = Callable[[], AbstractAsyncContextManager[None]]
+"""Holds what an attempt needs of the server's limits."""
+
+
+class Answer(NamedTuple):
+    """What an asking gave: an output, or the error of the last attempt. `latency_ms` is that attempt's."""
+
+    output: str | None
+    error: str | None
+    latency_ms: float
+    attempts: int
+
+
+class Patience(NamedTuple):
+    """How long to wait for an attempt, how many more to make, and the wait before the first of those."""
+
+    timeout_seconds: float
+    retries: int
+    retry_delay_ms: int
+
+
+async def ask_patiently(ask: Ask, text: str, patience: Patience, slot: Slot) -> Answer:
+    """Ask until there is an answer, an error that no retry helps, or no attempt left.
+
+    Before retry N it waits `retry_delay_ms * 2^(N-1)`, without a slot.
+    """
+    attempts = 0
+    while True:
+        async with slot():
+            attempts += 1
+            began = monotonic()
+            try:
+                output, error = await _within(patience.timeout_seconds, ask, text), None
+            except ModelError as failure:
+                output, error = None, failure
+            latency_ms = round((monotonic() - began) * 1000, 3)
+        if error is None or not error.retry or attempts > patience.retries:
+            return Answer(output, str(error) if error else None, latency_ms, attempts)
+        await asyncio.sleep(patience.retry_delay_ms / 1000 * 2 ** (attempts - 1))
+
+
+async def _within(seconds: float, ask: Ask, text: str) -> str:
+    try:
+        async with asyncio.timeout(seconds):
+            return await ask(text)
+    except TimeoutError:
+        raise ModelError(f"no answer within {seconds:g} s", retry=True) from None

@@ -1,0 +1,59 @@
+"""The server's model calls, shared fairly between runs."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class CallSlots:
+    """At most `limit` model calls at once. A free slot goes to the waiting run with the fewest calls in flight."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._in_flight: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def call(self, run_id: str) -> AsyncIterator[None]:
+        """Hold a slot around one attempt."""
+        await self._acquire(run_id)
+        try:
+            yield
+        finally:
+            self._release(run_id)
+
+    async def _acquire(self, run_id: str) -> None:
+        if self._free and not self._waiting:
+            self._take(run_id)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run_id, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release(run_id)
+            raise
+
+    def _take(self, run_id: str) -> None:
+        self._free -= 1
+        self._in_flight[run_id] += 1
+
+    def _release(self, run_id: str) -> None:
+        self._free += 1
+        self._in_flight[run_id] -= 1
+        if not self._in_flight[run_id]:
+            del self._in_flight[run_id]
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._free and self._waiting:
+            run_id = min(self._waiting, key=self._in_flight.__getitem__)
+            turns = self._waiting[run_id]
+            turn = turns.popleft()
+            if not turns:
+                del self._waiting[run_id]
+            if not turn.done():
+                self._take(run_id)
+                turn.set_result(None)

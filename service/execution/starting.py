@@ -1,0 +1,198 @@
+"""From `POST /run` to its 202: what can be wrong with a run is found here, before it is recorded."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
+from domain.events import PinnedHarness, Started
+from domain.examples import digest
+from domain.mistakes import nearest
+from domain.plan import HarnessSource, Plan, encode_plan, plan_suite, without_left_out
+from domain.run import start
+from domain.run_id import make_run_id
+from domain.spec import CommandModel, Concurrency, Suite, Tag
+from service.execution.pinning import Pinned, pin_dataset
+from service.execution.queue import Queue
+from service.execution.runner import World
+from service.files.config import ConfigFiles, missing_variables, read_config
+from service.files.datasets import count_rows_up_to, read_examples
+from service.files.finding import resolve_requested
+from service.files.harness_file import HarnessFile
+from service.log.event_log import Content
+from service.models.scripts import scripts_of
+from service.version import VERSION
+
+CHECKED_ROWS = 100_000
+"""Datasets up to this size are checked and pinned before a run is accepted; larger ones by the run itself."""
+
+
+class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /run`; null is left out, no tags are no filter."""
+
+    suite: str | None = None
+    tags: list[Tag] | None = None
+    concurrency: Concurrency | None = None
+    config: str | None = None
+
+
+class Caller(NamedTuple):
+    """Who asked for a run."""
+
+    address: str | None
+    user_agent: str | None
+
+
+class _Chosen(NamedTuple):
+    suite: Suite
+    harnesses: list[HarnessFile]
+
+
+class Starter:
+    """Accepts runs. `draw` gives a random number below its argument."""
+
+    def __init__(
+        self, world: World, queue: Queue, config: Path, clock: Callable[[], datetime], draw: Callable[[int], int]
+    ) -> None:
+        self._world = world
+        self._queue = queue
+        self._config = config
+        self._clock = clock
+        self._draw = draw
+
+    async def start(self, request: RunRequest, caller: Caller) -> str:
+        """Check a request, record its run and queue it; gives the run's id.
+
+        Raises a Refused, SuiteNotFound or LogUnavailable, and then nothing was started.
+        """
+        with self._queue.place():
+            files = await asyncio.to_thread(self._read, request.config)
+            chosen = _choose(files, request.suite)
+            self._check_variables(chosen)
+            pinned = await self._pin(chosen, request.tags or [])
+            warnings = _left_out(pinned, request.suite)
+            plan = without_left_out(self._plan(files, chosen, request), pinned)
+            content = encode_plan(plan)
+            await self._world.writer.store([Content(digest(content), content)])
+            started = _started(plan, digest(content), pinned, request, caller, warnings)
+            run_id = await self._record(started)
+        self._queue.put(run_id, taken_over=False)
+        return run_id
+
+    def _read(self, config: str | None) -> ConfigFiles:
+        path = self._config if config is None else resolve_requested(config, self._world.root)
+        return read_config(path)
+
+    def _check_variables(self, chosen: Sequence[_Chosen]) -> None:
+        harnesses = [harness for one in chosen for harness in one.harnesses]
+        mistakes = missing_variables(harnesses, self._world.environment)
+        if mistakes:
+            raise InvalidFiles(mistakes)
+
+    async def _pin(self, chosen: Sequence[_Chosen], tags: Sequence[str]) -> list[PinnedHarness]:
+        datasets: dict[object, Pinned | None] = {}
+        pinned = []
+        for suite, harnesses in chosen:
+            for harness in harnesses:
+                source = harness.dataset or harness.path
+                if source not in datasets:
+                    datasets[source] = await self._pin_dataset(harness)
+                content = datasets[source]
+                name = harness.spec.name
+                pinned.append(
+                    content.for_harness(suite.name, name, suite.tags, tags)
+                    if content
+                    else PinnedHarness(suite=suite.name, harness=name)
+                )
+        return pinned
+
+    async def _pin_dataset(self, harness: HarnessFile) -> Pinned | None:
+        if await asyncio.to_thread(count_rows_up_to, harness, CHECKED_ROWS + 1) > CHECKED_ROWS:
+            return None
+        return await pin_dataset(partial(read_examples, harness), self._world.writer)
+
+    def _plan(self, files: ConfigFiles, chosen: Sequence[_Chosen], request: RunRequest) -> Plan:
+        config = files.config
+        return Plan(
+            config=_relative(files.path, self._world.root),
+            suites=[
+                plan_suite(suite, [_source(harness) for harness in harnesses], config.defaults, config.statistics)
+                for suite, harnesses in chosen
+            ],
+            tags=request.tags or [],
+            concurrency=request.concurrency,
+        )
+
+    async def _record(self, started: Started) -> str:
+        while True:
+            run_id = make_run_id(self._clock(), self._draw(0x10000))
+            try:
+                await self._world.writer.do(run_id, lambda run, _at: start(run, started))
+            except (WrongVersion, RunClosed):
+                continue
+            return run_id
+
+
+def _choose(files: ConfigFiles, name: str | None) -> list[_Chosen]:
+    suites = [_Chosen(suite, harnesses) for suite, harnesses in files.suites()]
+    if name is not None:
+        suites = [one for one in suites if one.suite.name == name]
+        if not suites:
+            hint = nearest(name, [suite.name for suite in files.config.suites])
+            raise SuiteNotFound(f"no suite '{name}' in {files.path.name}{hint}")
+    if not any(one.harnesses for one in suites):
+        which = f"suite '{name}' has" if name is not None else "the configuration's suites have"
+        raise Refused(f"{which} no harness: there is nothing to run")
+    return suites
+
+
+def _left_out(pinned: Sequence[PinnedHarness], suite: str | None) -> list[str]:
+    """Name what has no example with the tags; NoExamples where nothing is left."""
+    if all(harness.examples == 0 for harness in pinned):
+        where = f"of suite '{suite}'" if suite is not None else "of any suite"
+        raise NoExamples(f"no example {where} carries the tags that were asked for")
+    asked = {harness.suite for harness in pinned if harness.examples != 0}
+    suites = dict.fromkeys(harness.suite for harness in pinned)
+    warnings = [
+        f"suite '{name}' is left out: none of its examples carries the tags" for name in suites if name not in asked
+    ]
+    return warnings + [
+        f"harness '{harness.harness}' of suite '{harness.suite}' is left out: none of its examples carries the tags"
+        for harness in pinned
+        if harness.examples == 0 and harness.suite in asked
+    ]
+
+
+def _started(
+    plan: Plan, name: str, pinned: Sequence[PinnedHarness], request: RunRequest, caller: Caller, warnings: list[str]
+) -> Started:
+    return Started(
+        mode="run",
+        suite=request.suite,
+        suites=[suite.name for suite in plan.suites],
+        tags=plan.tags,
+        concurrency=plan.concurrency,
+        plan=name,
+        harnesses=[harness for harness in pinned if harness.examples != 0],
+        matchspec=VERSION,
+        client=caller.address,
+        user_agent=caller.user_agent,
+        warnings=warnings,
+    )
+
+
+def _source(harness: HarnessFile) -> HarnessSource:
+    spec = harness.spec
+    code = scripts_of(spec.model, harness.folder) if isinstance(spec.model, CommandModel) else {}
+    dataset = harness.dataset.file if harness.dataset else "(inline)"
+    return HarnessSource(harness.file, dataset, spec, code)
+
+
+def _relative(path: Path, root: Path) -> str:
+    resolved, base = path.resolve(), root.resolve()
+    return str(resolved.relative_to(base)) if resolved.is_relative_to(base) else str(resolved)

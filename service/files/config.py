@@ -1,0 +1,117 @@
+"""`matchspec.yml` with its harness files, read and checked together. Datasets are read when a run needs them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.errors import InvalidFiles
+from domain.mistakes import Mistake
+from domain.model_rules import find_variables
+from domain.rules import find_config_faults, find_suite_faults
+from domain.spec import Config, Suite
+from service.files import tree
+from service.files.harness_file import HarnessFile, HarnessReading, read_harness
+from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
+from service.files.reading import Reading, locate, read_typed, with_faults
+
+_CACHED_FILES = 16
+
+
+class ConfigFiles(NamedTuple):
+    """A configuration without a mistake. `harnesses` holds a list for each suite, in the order of the file."""
+
+    path: Path
+    config: Config
+    harnesses: list[list[HarnessFile]]
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of `matchspec.yml` start."""
+        return self.path.parent
+
+    def suites(self) -> Iterator[tuple[Suite, list[HarnessFile]]]:
+        """Give each suite with its harness files."""
+        return zip(self.config.suites, self.harnesses, strict=True)
+
+
+def read_config(path: Path) -> ConfigFiles:
+    """Read `matchspec.yml` and all its harness files.
+
+    Raises InvalidFiles with every mistake of every file. Contents that have not changed are not parsed again.
+    """
+    try:
+        reading = _read(read_regular(path, CONFIG_BYTES), path.name)
+    except CantReadError as error:
+        raise InvalidFiles([Mistake(str(error), path.name)]) from error
+    if reading.root is None:
+        raise InvalidFiles(reading.mistakes)
+    mistakes = list(reading.mistakes)
+    harnesses = _read_harnesses(reading.root, path, mistakes)
+    if reading.value:
+        mistakes += _suite_mistakes(reading.value, reading.root, path.name, harnesses)
+    if mistakes or not reading.value:
+        raise InvalidFiles(list(dict.fromkeys(mistakes)))
+    whole = [[read.whole for read in suite if read and read.whole] for suite in harnesses]
+    return ConfigFiles(path, reading.value, whole)
+
+
+def missing_variables(harnesses: Iterable[HarnessFile], environment: Mapping[str, str]) -> list[Mistake]:
+    """Tell every environment variable that the harnesses name and that is not set, or empty."""
+    mistakes = [
+        Mistake(
+            f"the environment variable {name} is not set", harness.file, harness.line_of(*place), tree.show_path(place)
+        )
+        for harness in harnesses
+        for place, name in find_variables(harness.spec.model)
+        if not environment.get(name)
+    ]
+    return list(dict.fromkeys(mistakes))
+
+
+@lru_cache(_CACHED_FILES)
+def _read(content: bytes, file: str) -> Reading[Config]:
+    reading = read_typed(content, file, Config)
+    return with_faults(reading, file, find_config_faults(reading.value)) if reading.value else reading
+
+
+def _read_harnesses(root: tree.Node, path: Path, mistakes: list[Mistake]) -> list[list[HarnessReading | None]]:
+    """Read what the config names, even where other parts of it are wrong, so that all mistakes are told at once."""
+    readings: list[list[HarnessReading | None]] = []
+    for suite, nodes in enumerate(_written_harnesses(root)):
+        readings.append([])
+        for index, node in enumerate(nodes):
+            try:
+                read = read_harness(node.text, path.parent)
+            except CantReadError as error:
+                field = tree.show_path(("suites", suite, "harnesses", index))
+                mistakes.append(Mistake(f"{node.text}: {error}", path.name, node.line, field))
+                readings[-1].append(None)
+            else:
+                mistakes += read.mistakes
+                readings[-1].append(read)
+    return readings
+
+
+def _written_harnesses(root: tree.Node) -> Iterator[list[tree.Scalar]]:
+    for suite in _items(_entry(root, "suites")):
+        nodes = _items(_entry(suite, "harnesses"))
+        yield [node for node in nodes if isinstance(node, tree.Scalar) and node.kind == "text" and node.text]
+
+
+def _entry(node: tree.Node | None, key: str) -> tree.Node | None:
+    return node.entries.get(key) if isinstance(node, tree.Mapping) else None
+
+
+def _items(node: tree.Node | None) -> list[tree.Node]:
+    return node.items if isinstance(node, tree.Sequence) else []
+
+
+def _suite_mistakes(
+    config: Config, root: tree.Node, file: str, harnesses: list[list[HarnessReading | None]]
+) -> Iterator[Mistake]:
+    for index, suite in enumerate(config.suites):
+        readings = harnesses[index]
+        for at, fault in find_suite_faults(index, suite, [read.spec if read else None for read in readings]):
+            read = readings[at] if at is not None else None
+            yield locate(fault, read.file, read.root) if read and read.root else locate(fault, file, root)

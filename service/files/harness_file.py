@@ -1,0 +1,106 @@
+"""Harness files: read, checked, and their datasets found."""
+
+import posixpath
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.mistakes import Mistake
+from domain.rules import find_harness_faults
+from domain.spec import Harness
+from service.files.later import LATER_ENDINGS, not_supported
+from service.files.opening import CONFIG_BYTES, CantReadError, open_regular, read_regular
+from service.files.reading import Reading, read_typed, with_faults
+from service.files.tree import Mapping, Node, Scalar, line_of
+
+ENDINGS = (".yml", ".yaml", ".jsonl")
+_CACHED_FILES = 128
+
+
+class DatasetPath(NamedTuple):
+    """A dataset file that is there: how messages name it, and where it is."""
+
+    file: str
+    path: Path
+
+
+class HarnessFile(NamedTuple):
+    """A harness file without a mistake. `file` is how messages name it.
+
+    `dataset` is None where the examples are written in the harness file itself.
+    """
+
+    file: str
+    path: Path
+    spec: Harness
+    dataset: DatasetPath | None
+    root: Node
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of this file start, and where a command runs."""
+        return self.path.parent
+
+    def line_of(self, *place: str | int) -> int | None:
+        """Tell the line of a field: `line_of("graders", 0, "name")`."""
+        return line_of(self.root, place)
+
+
+class HarnessReading(NamedTuple):
+    """What became of a harness file. `spec` is there where all types are right, even beside other mistakes."""
+
+    file: str
+    root: Node | None
+    spec: Harness | None
+    whole: HarnessFile | None
+    mistakes: list[Mistake]
+
+
+def read_harness(written: str, folder: Path) -> HarnessReading:
+    """Read the harness file that the config in `folder` names; CantReadError where it can't be read."""
+    path = folder / written
+    file = posixpath.normpath(written)
+    reading = _read(read_regular(path, CONFIG_BYTES), file)
+    if reading.root is None:
+        return HarnessReading(file, None, None, None, reading.mistakes)
+    dataset, problem = _find_dataset(reading.root, file, folder)
+    mistakes = reading.mistakes + ([problem] if problem else [])
+    whole = HarnessFile(file, path, reading.value, dataset, reading.root) if reading.value and not mistakes else None
+    return HarnessReading(file, reading.root, reading.value, whole, mistakes)
+
+
+@lru_cache(_CACHED_FILES)
+def _read(content: bytes, file: str) -> Reading[Harness]:
+    reading = read_typed(content, file, Harness)
+    return with_faults(reading, file, find_harness_faults(reading.value)) if reading.value else reading
+
+
+def _find_dataset(root: Node, file: str, folder: Path) -> tuple[DatasetPath | None, Mistake | None]:
+    """Look for the dataset beside the harness file, then beside the config."""
+    node = root.entries.get("dataset") if isinstance(root, Mapping) else None
+    if not isinstance(node, Scalar) or node.kind != "text" or not node.text:
+        return None, None
+    places = list(dict.fromkeys(posixpath.normpath(name) for name in (_beside(file, node.text), node.text)))
+    reason = _wrong_ending(node.text)
+    for place in [] if reason else places:
+        try:
+            open_regular(folder / place).close()
+        except CantReadError as error:
+            if str(error) != "no such file":
+                reason = f"{place} {error}"
+                break
+        else:
+            return DatasetPath(place, folder / place), None
+    return None, Mistake(reason or f"no such file; looked for {' and '.join(places)}", file, node.line, "dataset")
+
+
+def _beside(file: str, name: str) -> str:
+    return posixpath.join(posixpath.dirname(file), name)
+
+
+def _wrong_ending(name: str) -> str | None:
+    ending = posixpath.splitext(name)[1].lower()
+    if ending in ENDINGS:
+        return None
+    allowed = f"a dataset file ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+    return not_supported(f"a {ending} dataset") + f"; {allowed}" if ending in LATER_ENDINGS else allowed

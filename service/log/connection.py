@@ -1,0 +1,65 @@
+"""SQLite as the log needs it: one connection that writes, one that reads."""
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+import aiosqlite
+
+from domain.errors import LogUnreadable
+
+APPLICATION_ID = 0x4D535045
+"""Marks the file as a matchspec log (`MSPE`) in SQLite's header."""
+
+FULL = 2
+_BUSY_MS = 5000
+
+
+async def open_writing(path: Path) -> aiosqlite.Connection:
+    """Open the connection that writes and checkpoints, with the schema in place.
+
+    `synchronous` is asserted: with any other value a power cut takes back what readers were shown.
+    LogUnreadable where the file is a database of another kind.
+    """
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        await _configure(connection, path)
+    except sqlite3.OperationalError:
+        await connection.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        await connection.close()
+        raise LogUnreadable(f"{path} is not an event log: {error}") from error
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def open_reading(path: Path) -> aiosqlite.Connection:
+    """Open a connection that can't write. Its reads are short, so that the WAL can be checkpointed."""
+    connection = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    return connection
+
+
+async def _configure(connection: aiosqlite.Connection, path: Path) -> None:
+    await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    tables = await _one(connection, "SELECT count(*) FROM sqlite_master")
+    if tables and await _one(connection, "PRAGMA application_id") != APPLICATION_ID:
+        raise LogUnreadable(f"{path} is a database of another program, not an event log")
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    mode, synchronous = await _one(connection, "PRAGMA journal_mode"), await _one(connection, "PRAGMA synchronous")
+    if (mode, synchronous) != ("wal", FULL):
+        found = f"journal_mode={mode}, synchronous={synchronous}"
+        raise LogUnreadable(f"{path}: the log needs journal_mode=wal, synchronous={FULL}; SQLite gave {found}")
+    if not tables:
+        await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await connection.executescript(files("service.log").joinpath("schema.sql").read_text())
+
+
+async def _one(connection: aiosqlite.Connection, query: str) -> object:
+    async with connection.execute(query) as cursor:
+        row = await cursor.fetchone()
+    return row[0] if row else None

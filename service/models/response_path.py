@@ -1,0 +1,91 @@
+"""`response_path`: where in a JSON reply the output stands, as a JMESPath expression."""
+
+from collections.abc import Callable
+
+import httpx
+import jmespath
+import msgspec
+
+from domain.errors import ModelError
+from service.models.reply import on_one_line, storable
+
+MAX_KEYS_SHOWN = 10
+_decode = msgspec.json.Decoder().decode
+
+
+def compile_path(path: str) -> Callable[[bytes, httpx.Response], str]:
+    """Prepare a path; what it gives takes a body and returns the string there. Raises ModelError, not to be retried."""
+    search = jmespath.compile(path).search
+    steps = _plain_steps(path)
+
+    def pick(body: bytes, _response: httpx.Response) -> str:
+        tree = _parsed(body)
+        try:
+            found = search(tree)
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise ModelError(f"response_path {path} failed on the reply: {on_one_line(str(error))}") from None
+        if isinstance(found, str):
+            return storable(found)
+        raise ModelError(f"response_path {path}: {_missing(tree, steps) if found is None else _kind(found)}")
+
+    return pick
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return _decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except RecursionError:
+        raise ModelError("the reply is JSON nested too deep") from None
+    except ValueError as error:
+        start = on_one_line(body[:1_000].decode(errors="replace"))
+        raise ModelError(f"the reply is not valid JSON ({error}): {start}".removesuffix(": ")) from None
+
+
+def _plain_steps(path: str) -> list[str | int]:
+    """Take a path apart that is made of names and places only; another gives no steps."""
+    steps: list[str | int] = []
+    nodes = [jmespath.compile(path).parsed]
+    while nodes:
+        node = nodes.pop()
+        match node["type"]:
+            case "field" | "index":
+                steps.append(node["value"])
+            case "subexpression" | "index_expression":
+                nodes.extend(reversed(node["children"]))
+            case "identity":
+                pass
+            case _:
+                return []
+    return steps
+
+
+def _missing(tree: object, steps: list[str | int]) -> str:
+    """Say where a path that led to nothing left the reply."""
+    for step in steps:
+        match tree, step:
+            case dict(), str() if step in tree:
+                tree = tree[step]
+            case list(), int() if -len(tree) <= step < len(tree):
+                tree = tree[step]
+            case _:
+                place = f"[{step}]" if isinstance(step, int) else repr(step)
+                return f"there is no {place} in the reply; {_kind(tree)}"
+    return _kind(tree) if steps else "nothing was found in the reply"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case dict():
+            keys = [on_one_line(key) for key in list(value)[:MAX_KEYS_SHOWN]]
+            more = ", ..." if len(value) > MAX_KEYS_SHOWN else ""
+            return f"an object is there, with the keys {', '.join(keys)}{more}" if keys else "an empty object is there"
+        case list():
+            return f"a list of {len(value)} is there"
+        case bool():
+            return "a boolean is there, not a string"
+        case int() | float():
+            return "a number is there, not a string"
+        case None:
+            return "null is there, not a string"
+        case _:
+            return "a string is there"

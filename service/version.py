@@ -1,0 +1,5 @@
+"""The version of this matchspec."""
+
+from importlib.metadata import version
+
+VERSION = version("matchspec")

@@ -1,0 +1,219 @@
+"""The one writer of runs: decides commands in order, commits them together, shows them, answers.
+
+In this order, in this place only: commit, synced; apply to the views; answer the callers. Commands that wait at the
+same time share one commit, and each is decided on the state that includes those before it in the group.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from domain import codec
+from domain.errors import LogError, LogUnavailable, RunClosed
+from domain.events import LOG, Event, Finished, Recorded
+from domain.run import Run
+from domain.times import stamp
+from projections.views import Views
+from service.log.event_log import Content, EventLog, NewEvent
+
+logger = logging.getLogger("matchspec.log")
+
+Command = Callable[[Run, str], Sequence[Event]]
+"""(the run's state, the time) -> the events that follow; raises where they can't."""
+
+GROUP = 1_000
+GROUP_BYTES = 8_000_000
+RETRY_SECONDS = 0.5
+
+
+class _Pending(NamedTuple):
+    run_id: str
+    command: Command | None
+    contents: Sequence[Content]
+    answer: asyncio.Future[None]
+
+    @property
+    def size(self) -> int:
+        return sum(len(content.content) for content in self.contents)
+
+
+class Writer:
+    """Owns the log's writing side and the state of every unfinished run."""
+
+    def __init__(self, log: EventLog, views: Views, clock: Callable[[], datetime]) -> None:
+        self.runs: dict[str, Run] = {}
+        self._log = log
+        self._views = views
+        self._clock = clock
+        self._waiting: list[_Pending] = []
+        self._news = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Fold the log and begin to write."""
+        async for recorded in self._log.read_ends():
+            self._views.apply(recorded)
+        for run_id in self._views.listing.unfinished():
+            async for recorded in self._log.read_run(run_id, after=1):
+                self._views.apply(recorded)
+        await self._fold_unfinished()
+        self._task = asyncio.create_task(self._write_for_ever(), name="writer")
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        self._closing = True
+        self._writable.clear()
+        self._news.set()
+        await self.stopped()
+
+    @property
+    def failed(self) -> bool:
+        """Whether writing ended by a fault of the program."""
+        return bool(self._task and self._task.done() and not self._task.cancelled() and self._task.exception())
+
+    async def stopped(self) -> None:
+        """Wait until writing has ended, which before `close` only a fault of the program brings about."""
+        if self._task:
+            await asyncio.wait([self._task])
+
+    async def do(self, run_id: str, command: Command) -> None:
+        """Decide a command and record what follows; returns when it is committed and shown.
+
+        Raises what the command raises, and LogUnavailable when nothing can be recorded now.
+        """
+        await self._put(run_id, command, ())
+
+    async def store(self, contents: Sequence[Content]) -> None:
+        """Pin contents, before the event that names them."""
+        await self._put(LOG, None, contents)
+
+    async def writable(self) -> None:
+        """Wait until the log can be written."""
+        await self._writable.wait()
+
+    async def _put(self, run_id: str, command: Command | None, contents: Sequence[Content]) -> None:
+        if not self._writable.is_set():
+            raise LogUnavailable
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Pending(run_id, command, contents, answer))
+        self._news.set()
+        await answer
+
+    async def _write_for_ever(self) -> None:
+        try:
+            while not self._closing:
+                await self._news.wait()
+                self._news.clear()
+                while group := self._take_group():
+                    await self._write(group)
+        except Exception:
+            logger.exception("writing the log failed; the server ends, and its next start goes on")
+            raise
+        finally:
+            self._writable.clear()
+            for pending in self._waiting:
+                _answer(pending, LogUnavailable())
+
+    def _take_group(self) -> list[_Pending]:
+        count = size = 0
+        for pending in self._waiting[:GROUP]:
+            size += pending.size
+            if count and size > GROUP_BYTES:
+                break
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        return group
+
+    async def _write(self, group: Sequence[_Pending]) -> None:
+        events, accepted = self._decide(group)
+        contents = [content for pending in accepted for content in pending.contents]
+        try:
+            recorded = await self._log.append(events, contents) if events or contents else []
+        except LogUnavailable as error:
+            await self._recover(error, accepted)
+            return
+        for one in recorded:
+            self._show(one)
+        for pending in accepted:
+            _answer(pending, None)
+
+    def _decide(self, group: Sequence[_Pending]) -> tuple[list[NewEvent], list[_Pending]]:
+        at = stamp(self._clock())
+        events: list[NewEvent] = []
+        accepted = []
+        for pending in group:
+            try:
+                events += self._follow(pending, at)
+            except Exception as error:  # noqa: BLE001 - whatever a command raises belongs to its caller
+                _answer(pending, error)
+            else:
+                accepted.append(pending)
+        return events, accepted
+
+    def _follow(self, pending: _Pending, at: str) -> list[NewEvent]:
+        if pending.command is None:
+            return []
+        run = self.runs.get(pending.run_id) or Run()
+        if not run.version and self._views.listing.get(pending.run_id):
+            raise RunClosed
+        followed = [(event, codec.encode(event)) for event in pending.command(run, at)]
+        events = []
+        for event, body in followed:
+            run.apply(at, event)
+            events.append(NewEvent(pending.run_id, run.version, at, event, body))
+        if events:
+            self.runs[pending.run_id] = run
+        return events
+
+    def _show(self, recorded: Recorded) -> None:
+        self._views.apply(recorded)
+        if isinstance(recorded.event, Finished):
+            del self.runs[recorded.run_id]
+
+    async def _recover(self, error: LogUnavailable, failed: Sequence[_Pending]) -> None:
+        """After a commit that may or may not have happened: look what is there, fold it again, then go on."""
+        self._writable.clear()
+        logger.error("%s", error)
+        waiting, self._waiting = [*failed, *self._waiting], []
+        for pending in waiting:
+            _answer(pending, LogUnavailable(str(error)))
+        while not await self._reopened():
+            if self._closing:
+                return
+            await asyncio.sleep(RETRY_SECONDS)
+        self._writable.set()
+        logger.warning("the log can be written again")
+
+    async def _reopened(self) -> bool:
+        try:
+            await self._log.reopen()
+            async for recorded in self._log.read_after(self._views.position):
+                self._views.apply(recorded)
+            await self._fold_unfinished()
+        except LogError as error:
+            logger.debug("%s", error)
+            return False
+        return True
+
+    async def _fold_unfinished(self) -> None:
+        self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
+
+    async def _fold(self, run_id: str) -> Run:
+        run = Run()
+        async for recorded in self._log.read_run(run_id):
+            run.apply(recorded.at, recorded.event)
+        return run
+
+
+def _answer(pending: _Pending, error: Exception | None) -> None:
+    with suppress(asyncio.InvalidStateError):
+        if error:
+            pending.answer.set_exception(error)
+        else:
+            pending.answer.set_result(None)
