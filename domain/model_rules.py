@@ -10,6 +10,7 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 
 from domain import variables
+from domain.not_json import why_not_json
 from domain.spec import CommandModel, HttpModel, Model
 
 Place = tuple[str | int, ...]
@@ -117,7 +118,7 @@ def _template_faults(template: str | None) -> Iterator[Fault]:
         tree = msgspec.json.decode(template)
     except (msgspec.DecodeError, RecursionError) as error:
         hint = f'; {INPUT} stands in a string: "{INPUT}"' if re.search(r'[^"]{{input}}', template) else ""
-        yield Fault(place, f"must be JSON: {_lower(error)}{hint}")
+        yield Fault(place, f"must be JSON: {why_not_json(template, error)}{hint}")
         return
     if not any(INPUT in text for text in _strings(tree)):
         yield Fault(place, f"must hold {INPUT} in a string value, or every request would be the same")
@@ -142,11 +143,9 @@ def _path_faults(path: str | None) -> Iterator[Fault]:
         return
     try:
         jmespath.compile(path)
-    except (JMESPathError, RecursionError) as error:
-        reason = _lower(error).splitlines()[0].rstrip(":")
-        yield Fault(
-            ("model", "response_path"), f"must be a path such as choices[0].message.content, found '{path}': {reason}"
-        )
+    except (JMESPathError, RecursionError):
+        message = f"must be a path such as choices[0].message.content, found '{path[:100]}'"
+        yield Fault(("model", "response_path"), message)
 
 
 def _command_faults(command: list[str]) -> Iterator[Fault]:
@@ -155,8 +154,3 @@ def _command_faults(command: list[str]) -> Iterator[Fault]:
             yield Fault(("model", "command", index), "must not hold a NUL character")
     if not command[0].strip():
         yield Fault(("model", "command", 0), "must name a program")
-
-
-def _lower(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]

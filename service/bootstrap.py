@@ -1,22 +1,26 @@
 """The composition root: builds everything from settings, and closes it again in the right order."""
 
+import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+import httpx
 
 from domain.times import stamp
 from projections.views import Views
 from service.api.app import Api, create_app
 from service.api.guard import App
 from service.execution.queue import Limits, Queue
-from service.execution.runner import Runner, World
+from service.execution.runner import Runner
 from service.execution.slots import CallSlots
 from service.execution.starting import Starter
+from service.execution.world import World
 from service.files.config import ConfigFiles
 from service.log.event_log import EventLog
 from service.models.transport import open_transport
@@ -38,18 +42,23 @@ class Settings(NamedTuple):
 
 
 class Service:
-    """A running service. `resumed` names the runs it took over."""
+    """A service over an open log. `unfinished` names the runs that the last process left."""
 
-    def __init__(self, app: App, writer: Writer, runner: Runner, queue: Queue, resumed: list[str]) -> None:
+    def __init__(self, app: App, world: World, queue: Queue, unfinished: list[str]) -> None:
         self.app = app
-        self.writer = writer
-        self.resumed = resumed
-        self._runner = runner
+        self.writer = world.writer
+        self.unfinished = unfinished
+        self._world = world
         self._queue = queue
+
+    def resume(self) -> None:
+        """Go on with the runs that the last process left."""
+        for run_id in self.unfinished:
+            self._queue.put(run_id, taken_over=True)
 
     async def stop(self) -> None:
         """Make no new model call; record what is in flight, within a limit."""
-        self._runner.stop()
+        self._world.stopping.set()
         await self._queue.stop()
 
 
@@ -62,33 +71,49 @@ async def open_service(
     settings: Settings,
     clock: Callable[[], datetime] = _now,
     draw: Callable[[int], int] = secrets.randbelow,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Service]:
-    """Open the log, resume what is unfinished, and give the service; stops and closes it at the end."""
-    log = await EventLog.open(settings.db, stamp(clock()))
-    try:
+    """Open the log and build the service over it; stops and closes it at the end.
+
+    The log's errors: LogInUse, LogUnreadable, LogUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        log = await EventLog.open(settings.db, stamp(clock()))
+        stack.push_async_callback(log.close)
         views = Views()
         writer = Writer(log, views, clock)
         await writer.open()
-        transport = open_transport()
-        try:
-            process = f"pid {os.getpid()} on {socket.gethostname()}"
-            slots = CallSlots(settings.limits.model_calls)
-            world = World(log, writer, slots, transport, settings.environment, settings.root, process)
-            runner = Runner(world)
-            queue = Queue(runner.carry, settings.limits)
-            starter = Starter(world, queue, settings.config.path, clock, draw)
-            api = Api(views, ResultReader(log, views), starter, OwnConfig(settings.config.path, settings.config))
-            resumed = views.listing.unfinished()
-            for run_id in resumed:
-                queue.put(run_id, taken_over=True)
-            app = create_app(api, key=settings.key, local_names=settings.local_names)
-            service = Service(app, writer, runner, queue, resumed)
-            try:
-                yield service
-            finally:
-                await service.stop()
-        finally:
-            await transport.aclose()
-            await writer.close()
-    finally:
-        await log.close()
+        stack.push_async_callback(writer.close)
+        transport = transport or open_transport()
+        stack.push_async_callback(transport.aclose)
+        world = _make_world(settings, log, writer, transport)
+        service = _build(settings, world, views, clock, draw)
+        stack.push_async_callback(service.stop)
+        yield service
+
+
+def _make_world(settings: Settings, log: EventLog, writer: Writer, transport: httpx.AsyncBaseTransport) -> World:
+    return World(
+        log=log,
+        writer=writer,
+        slots=CallSlots(settings.limits.model_calls),
+        transport=transport,
+        environment=settings.environment,
+        root=settings.root,
+        process=f"pid {os.getpid()} on {socket.gethostname()}",
+        stopping=asyncio.Event(),
+    )
+
+
+def _build(
+    settings: Settings, world: World, views: Views, clock: Callable[[], datetime], draw: Callable[[int], int]
+) -> Service:
+    def carry(run_id: str, taken_over: bool) -> Coroutine[None, None, None]:
+        return Runner(world, run_id, taken_over).carry()
+
+    queue = Queue(carry, settings.limits)
+    starter = Starter(world, queue, settings.config.path, clock, draw)
+    config = OwnConfig(settings.config.path, settings.config)
+    api = Api(views, ResultReader(world.log, views), starter, config)
+    app = create_app(api, key=settings.key, local_names=settings.local_names)
+    return Service(app, world, queue, views.listing.unfinished())

@@ -13,13 +13,14 @@ from litestar.response import Stream
 
 from domain.errors import InvalidRequest, MatchspecError, RunNotFound, UnsupportedMedia
 from domain.mistakes import Mistake
+from domain.not_json import why_not_json
 from projections.progress import Progress
 from projections.views import Views
 from service.api import documents
 from service.api.guard import App, Guard
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.execution.starting import Caller, RunRequest, Starter
-from service.files.tree import TooDeepError, from_json
+from service.files.tree import from_json
 from service.files.typed import convert
 from service.results import ResultReader
 from service.suites import OwnConfig
@@ -122,18 +123,22 @@ def _decode(body: bytes, content_type: str) -> RunRequest:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != JSON and not (media_type.startswith("application/") and media_type.endswith("+json")):
         raise UnsupportedMedia
+    text = _text(body)
     try:
-        node = from_json(msgspec.json.decode(body))
-    except (RecursionError, TooDeepError):
-        raise InvalidRequest([Mistake("the body is nested too deep")]) from None
-    except UnicodeDecodeError:
-        raise InvalidRequest([Mistake("the body is not UTF-8")]) from None
-    except msgspec.DecodeError as error:
-        raise InvalidRequest([Mistake(f"the body is not JSON: {error}")]) from None
+        node = from_json(msgspec.json.decode(text))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequest([Mistake(f"the body is not valid JSON: {why_not_json(text, error)}")]) from None
     wanted, mistakes = convert(node, RunRequest)
     if wanted is None:
         raise InvalidRequest(mistakes)
     return wanted
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest([Mistake("the body is not UTF-8")]) from None
 
 
 async def _with_examples(head: bytes, chunks: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:

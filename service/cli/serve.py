@@ -133,6 +133,7 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     async with open_service(settings) as service:
         with _listen(host, port) as listening:
+            service.resume()
             _greet(settings, service, listening, host)
             await _serve_until(stopped, service, listening)
     if service.writer.failed:
@@ -177,8 +178,8 @@ def _greet(settings: Settings, service: Service, listening: socket.socket, host:
     click.echo(f"matchspec v{VERSION}")
     click.echo(f"  config  {settings.config.path} ({len(settings.config.config.suites)} suites)")
     click.echo(f"  log     {settings.db}")
-    if service.resumed:
-        click.echo(f"  resumed {', '.join(service.resumed)}")
+    if service.unfinished:
+        click.echo(f"  resumed {', '.join(service.unfinished)}")
     for mistake in missing_variables(
         [one for suite in settings.config.harnesses for one in suite], settings.environment
     ):

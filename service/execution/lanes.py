@@ -2,26 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from domain.secrets import Secrets
-from service.execution.attempts import Patience
-from service.execution.grading import NamedGrader
-from service.execution.rows import AskedRow, Rows
-from service.models.model import Ask
-
-
-class Job(NamedTuple):
-    """A harness at work: whom to ask, how to grade, and what is left to ask."""
-
-    suite: str
-    harness: str
-    ask: Ask
-    patience: Patience
-    graders: Sequence[NamedGrader]
-    secrets: Secrets
-    rows: Rows
-    workers: int
+from service.execution.jobs import Job
+from service.execution.rows import AskedRow
 
 
 class Lane:

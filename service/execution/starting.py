@@ -19,7 +19,7 @@ from domain.run_id import make_run_id
 from domain.spec import CommandModel, Concurrency, Suite, Tag
 from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
-from service.execution.runner import World
+from service.execution.world import World
 from service.files.config import ConfigFiles, missing_variables, read_config
 from service.files.datasets import count_rows_up_to, read_examples
 from service.files.finding import resolve_requested

@@ -4,7 +4,6 @@ The fast way decodes the line straight to its type and sees that nothing is unus
 the slow way, which decides and finds the words.
 """
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -12,11 +11,11 @@ from msgspec import Meta
 
 from domain.examples import LINE_BYTES, Example
 from domain.mistakes import Mistake
+from domain.not_json import why_not_json
 from domain.spec import InlineExample
-from service.files.tree import TooDeepError, from_json
+from service.files.tree import from_json
 from service.files.typed import MAX_INTEGER, convert
 
-_HALF_PAIR = re.compile(rb"\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]", re.IGNORECASE)
 _USUAL_DEPTH = 8
 
 
@@ -48,9 +47,13 @@ def decode_slowly(line: bytes, number: int, file: str) -> tuple[Example | None, 
     if len(line) > LINE_BYTES:
         return None, [Mistake(f"the line is over {LINE_BYTES // 1_000_000} MB", file, number)]
     try:
-        node = from_json(msgspec.json.decode(line), number)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TooDeepError) as error:
-        return None, [Mistake(_not_json(line, error), file, number)]
+        text = line.decode()
+    except UnicodeDecodeError:
+        return None, [Mistake("the line is not UTF-8", file, number)]
+    try:
+        node = from_json(msgspec.json.decode(text), number)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return None, [Mistake(f"the line is not valid JSON: {why_not_json(text, error)}", file, number)]
     converted = convert(node, InlineExample, file)
     return (to_example(converted.value) if converted.value else None), converted.mistakes
 
@@ -67,19 +70,6 @@ def is_row(line: bytes) -> bool:
 def to_example(written: InlineExample) -> Example:
     """Turn an example as it is written into one as it is used."""
     return Example(written.id, written.input, written.expected, tuple(written.tags), written.metadata or None)
-
-
-def _not_json(line: bytes, error: Exception) -> str:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return "the line is not UTF-8"
-    if isinstance(error, RecursionError | TooDeepError):
-        return "the line is nested too deep"
-    if _HALF_PAIR.search(line):
-        return "the line is not valid JSON: half of a surrogate pair, such as \\ud800 alone, is no character"
-    reason = str(error).removeprefix("JSON is malformed: ").replace("Input data was truncated", "it ends too early")
-    return f"the line is not valid JSON: {reason}"
 
 
 def _is_usual(value: object, depth: int) -> bool:

@@ -43,10 +43,6 @@ Path = tuple[str | int, ...]
 """Where a node stands: `("suites", 0, "thresholds", "overall")`."""
 
 
-class TooDeepError(ValueError):
-    """JSON that is nested too deep."""
-
-
 def show_path(path: Path) -> str:
     """Write a path as a user reads it: `suites[0].thresholds.overall`."""
     shown = ""
@@ -85,10 +81,10 @@ def _shorten(text: str) -> str:
 
 
 def from_json(value: object, line: int | None = None, depth: int = 0) -> Node:
-    """Turn decoded JSON into a tree on one line; TooDeepError where it is nested more than 64 deep."""
+    """Turn decoded JSON into a tree on one line; RecursionError where it is nested more than 64 deep."""
     match value:
         case dict() | list() if depth == MAX_DEPTH:
-            raise TooDeepError
+            raise RecursionError
         case dict():
             return Mapping(line, {str(key): from_json(item, line, depth + 1) for key, item in value.items()})
         case list():

@@ -78,7 +78,7 @@ class _Converter:
         fitting = [option for option in options if isinstance(node, _SHAPES.get(type(option), Scalar))]
         if len(options) == 1 or fitting:
             return self.convert(node, (fitting or options)[0], path)
-        return self._refuse(node, f"must be {wanted(info)}, found {describe(node)}", path)
+        return self._mismatch(node, info, path)
 
     def _tagged(self, node: Node, structs: list[inspect.StructType], path: Path) -> object:
         """Choose one of several structs by its `type`."""
@@ -101,7 +101,7 @@ class _Converter:
 
     def _struct(self, node: Node, info: inspect.StructType, path: Path) -> object:
         if not isinstance(node, Mapping):
-            return self._refuse(node, f"must be {wanted(info)}, found {describe(node)}", path)
+            return self._mismatch(node, info, path)
         fields = {field.encode_name: field for field in info.fields}
         for key, child in node.entries.items():
             if key not in fields and key != info.tag_field:
@@ -124,7 +124,7 @@ class _Converter:
 
     def _list(self, node: Node, info: inspect.ListType | inspect.VarTupleType, path: Path) -> object:
         if not isinstance(node, Sequence):
-            return self._refuse(node, f"must be a list, found {describe(node)}", path)
+            return self._mismatch(node, info, path)
         items = [self.convert(item, info.item_type, (*path, index)) for index, item in enumerate(node.items)]
         broken = limits_broken(items, info)
         if broken:
@@ -135,7 +135,7 @@ class _Converter:
 
     def _dict(self, node: Node, info: inspect.DictType, path: Path) -> object:
         if not isinstance(node, Mapping):
-            return self._refuse(node, f"must be a mapping, found {describe(node)}", path)
+            return self._mismatch(node, info, path)
         values: dict[str, object] = {}
         for key, child in node.entries.items():
             broken = limits_broken(key, info.key_type)
@@ -158,11 +158,15 @@ class _Converter:
 
     def _scalar(self, node: Node, info: inspect.Type, path: Path) -> object:
         if not isinstance(node, Scalar) or not _has_type(node, info):
-            return self._refuse(node, f"must be {wanted(info)}, found {describe(node)}{_hint(node, info)}", path)
+            return self._mismatch(node, info, path)
         broken = limits_broken(node.value, info)
         if broken:
             return self._refuse(node, f"{broken}, found {describe(node)}", path)
         return float(node.value or 0) if isinstance(info, inspect.FloatType) else node.value
+
+    def _mismatch(self, node: Node, info: inspect.Type, path: Path) -> object:
+        hint = _hint(node, info) if path else ""
+        return self._refuse(node, f"must be {wanted(info)}, found {describe(node)}{hint}", path)
 
     def _refuse(self, node: Node, message: str, path: Path) -> object:
         self.mistakes.append(Mistake(message, self._file, node.line, show_path(path) or None))

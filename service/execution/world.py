@@ -1,0 +1,37 @@
+"""What runs need of the world, handed to everything that works on one."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from domain.plan import Plan, PlannedHarness
+from service.execution.slots import CallSlots
+from service.log.event_log import EventLog
+from service.writer import Writer
+
+
+class World(NamedTuple):
+    """The log and its writer, the limits, the way to models. `root` is what the plans' paths are relative to.
+
+    Once `stopping` is set, no new call is made.
+    """
+
+    log: EventLog
+    writer: Writer
+    slots: CallSlots
+    transport: httpx.AsyncBaseTransport
+    environment: Mapping[str, str]
+    root: Path
+    process: str
+    stopping: asyncio.Event
+
+    def config_folder(self, plan: Plan) -> Path:
+        """Where the plan's configuration stands."""
+        return (self.root / plan.config).parent
+
+    def harness_folder(self, plan: Plan, harness: PlannedHarness) -> Path:
+        """Where a harness file stands, and its command runs."""
+        return (self.config_folder(plan) / harness.file).parent
