@@ -33,7 +33,7 @@ class LogCreated(Fact, frozen=True, kw_only=True):
 class PinnedHarness(Fact, frozen=True, kw_only=True):
     """One harness of a run: the digest of its examples' manifest, how many rows that has and how many take part.
 
-    The three are absent until a large dataset has been pinned.
+    The three are absent until a large dataset has been pinned. Every example is asked `repeats` times.
     """
 
     suite: str
@@ -41,6 +41,7 @@ class PinnedHarness(Fact, frozen=True, kw_only=True):
     manifest: str | None = None
     rows: int | None = None
     examples: int | None = None
+    repeats: int = 1
 
 
 class Started(Fact, frozen=True, kw_only=True):
@@ -67,12 +68,18 @@ class ExamplesPinned(Fact, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
-class ExampleScored(Fact, frozen=True, kw_only=True):
-    """One example was asked and graded, or could not be.
+class Usage(Fact, frozen=True, kw_only=True):
+    """Tokens, as the model's service counts them."""
 
-    `row` is its 0-based place in the pinned dataset. `output` is null and `error` says why when the model gave none.
-    `scores` has one score in 0-1 per grader that gave one; `errors` tells why the others did not.
-    `latency_ms` is that of the last attempt. `secrets` names the variables whose values were replaced in the output.
+    input_tokens: int
+    output_tokens: int
+
+
+class ExampleAnswered(Fact, frozen=True, kw_only=True):
+    """The model answered; the grades follow. Only where a grader of the harness takes its time or costs money.
+
+    `row` is the example's 0-based place in the pinned dataset, `latency_ms` that of the last attempt.
+    `secrets` names the variables whose values were replaced in the output.
     """
 
     suite: str
@@ -80,13 +87,35 @@ class ExampleScored(Fact, frozen=True, kw_only=True):
     example: str
     repeat: int
     row: int
-    output: str | None
-    scores: dict[str, float]
-    passed: bool
+    output: str
     latency_ms: float
     attempts: int
+    usage: Usage | None = None
+    secrets: list[str] = []
+
+
+class ExampleScored(Fact, frozen=True, kw_only=True):
+    """One example was asked and graded, or could not be.
+
+    `output` is null and `error` says why when the model gave none; it and what belongs to it are absent when
+    `example_answered` has them. `scores` has one score in 0-1 per grader that gave one, `details` what some graders
+    tell beside it; `errors` tells why the others did not.
+    """
+
+    suite: str
+    harness: str
+    example: str
+    repeat: int
+    row: int
+    scores: dict[str, float]
+    passed: bool
+    output: str | None | msgspec.UnsetType = msgspec.UNSET
+    latency_ms: float | msgspec.UnsetType = msgspec.UNSET
+    attempts: int | msgspec.UnsetType = msgspec.UNSET
+    usage: Usage | None = None
     error: str | None = None
     errors: dict[str, str] = {}
+    details: dict[str, object] = {}
     secrets: list[str] = []
 
 
@@ -100,7 +129,11 @@ class Resumed(Fact, frozen=True, kw_only=True):
 
 
 class Row(Fact, frozen=True, kw_only=True):
-    """One line of the decision. `harness` is null when pooled over a suite; n = 0 has no score and no interval."""
+    """One line of the decision. `harness` is null when pooled over a suite; n = 0 has no score and no interval.
+
+    With repeats, element k - 1 of `pass_at_k` estimates the share of examples that pass in at least one of k tries,
+    of `pass_all_k` in all of k; `disagree` is the share of examples whose repeats do not all pass or all fail.
+    """
 
     name: str
     score: float | None = None
@@ -112,10 +145,29 @@ class Row(Fact, frozen=True, kw_only=True):
     suite: str
     harness: str | None
     pass_rate: float | None = None
+    pass_at_k: list[float] | None = None
+    pass_all_k: list[float] | None = None
+    disagree: float | None = None
+
+
+class Information(Fact, frozen=True, kw_only=True):
+    """The score of a grader that does not decide: in a weighted harness, one without a threshold of its own."""
+
+    name: str
+    score: float | None = None
+    n: int
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    suite: str
+    harness: str
 
 
 class Finished(Fact, frozen=True, kw_only=True):
-    """The run is over. `verdict` is absent when `status` is `error`; times are seconds."""
+    """The run is over. `verdict` is absent when `status` is `error`; times are seconds.
+
+    `examples` counts askings (an example times its repeats), `passed` examples. `usage` sums what was reported,
+    `cost` what it comes to where a harness gives prices.
+    """
 
     status: FinalStatus
     rows: list[Row]
@@ -127,14 +179,18 @@ class Finished(Fact, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     error: str | None = None
     warnings: list[str] = []
+    informational: list[Information] = []
+    usage: Usage | None = None
+    cost: float | None = None
 
 
-Event = LogCreated | Started | ExamplesPinned | ExampleScored | Resumed | Finished
+Event = LogCreated | Started | ExamplesPinned | ExampleAnswered | ExampleScored | Resumed | Finished
 
 TYPES: dict[str, type[Event]] = {
     "log_created": LogCreated,
     "started": Started,
     "examples_pinned": ExamplesPinned,
+    "example_answered": ExampleAnswered,
     "example_scored": ExampleScored,
     "resumed": Resumed,
     "finished": Finished,

@@ -8,7 +8,7 @@ from typing import assert_never
 import re2
 
 from domain.errors import GraderError
-from domain.spec import (
+from domain.grader_spec import (
     ContainsConfig,
     ContainsGrader,
     ExactMatchConfig,

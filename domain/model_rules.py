@@ -10,8 +10,8 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 
 from domain import variables
+from domain.model_spec import CommandModel, HttpModel, Model
 from domain.not_json import why_not_json
-from domain.spec import CommandModel, HttpModel, Model
 
 Place = tuple[str | int, ...]
 """A field of a file: `("model", "headers", "Authorization")`."""

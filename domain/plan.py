@@ -6,7 +6,9 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from domain.events import PinnedHarness
-from domain.spec import Defaults, Grader, Harness, Model, Statistics, Suite, SuiteStatistics, grader_name
+from domain.grader_spec import Grader, grader_name
+from domain.model_spec import Model
+from domain.spec import Defaults, Harness, Statistics, Suite, SuiteStatistics
 
 OVERALL = "overall"
 
@@ -25,6 +27,7 @@ class PlannedHarness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     timeout_seconds: float
     retries: int
     retry_delay_ms: int
+    repeats: int = 1
     code: dict[str, str] = {}
 
 
@@ -105,6 +108,7 @@ def plan_harness(source: HarnessSource, defaults: Defaults) -> PlannedHarness:
         timeout_seconds=_first(spec.timeout_seconds, defaults.timeout_seconds),
         retries=_first(spec.retries, defaults.retries),
         retry_delay_ms=_first(spec.retry_delay_ms, defaults.retry_delay_ms),
+        repeats=spec.repeats,
         code=dict(source.code),
     )
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import re2
 
+from domain.grader_spec import Grader, RegexConfig, RegexGrader, grader_name
 from domain.graders import compile_pattern
 from domain.mistakes import nearest
 from domain.model_rules import Fault, Place, find_model_faults
 from domain.plan import OVERALL
-from domain.spec import Config, Grader, Harness, InlineDataset, RegexConfig, RegexGrader, Suite, grader_name
+from domain.spec import Config, Harness, InlineDataset, Suite
 
 _NOT_IN_RE2 = {
     "(?=": "lookahead",
@@ -56,9 +57,19 @@ def find_harness_faults(harness: Harness) -> Iterator[Fault]:
     for place, name in names:
         if name == OVERALL:
             yield Fault(place, f"'{OVERALL}' means the whole suite; choose another name")
+    yield from _weight_faults(harness)
     for index, grader in enumerate(harness.graders):
         if isinstance(grader, RegexGrader):
             yield from _pattern_faults(grader.config, ("graders", index, "config", "pattern"))
+
+
+def _weight_faults(harness: Harness) -> Iterator[Fault]:
+    """If one grader has a weight, all must."""
+    weighted = [grader.weight is not None for grader in harness.graders]
+    if any(weighted):
+        for index, has_weight in enumerate(weighted):
+            if not has_weight:
+                yield Fault(("graders", index, "weight"), "is missing: other graders of this harness have one")
 
 
 def find_example_faults(ids: Iterable[str], place: Place) -> Iterator[Fault]:
@@ -94,10 +105,10 @@ def _pooling_faults(harnesses: Sequence[Harness | None]) -> Iterator[SuiteFault]
     first: dict[str, tuple[str, Grader]] = {}
     for index, harness in enumerate(harnesses):
         for position, grader in enumerate(harness.graders if harness else []):
-            if grader.threshold is not None or harness is None:
+            if harness is None or grader.threshold is not None or grader.weight is not None:
                 continue
             owner, other = first.setdefault(grader_name(grader), (harness.name, grader))
-            if (type(other), other.config) != (type(grader), grader.config):
+            if (type(other), other.config, other.pass_at) != (type(grader), grader.config, grader.pass_at):
                 message = (
                     f"the grader '{grader_name(grader)}' differs from the one of harness '{owner}', with which it "
                     "shares a row of the suite; give it another name or a threshold of its own"

@@ -10,6 +10,7 @@ from typing import assert_never
 from domain.errors import RunClosed, WrongVersion
 from domain.events import (
     Event,
+    ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
@@ -19,8 +20,10 @@ from domain.events import (
     Started,
 )
 from domain.plan import Plan
+from domain.spending import sum_cost, sum_usage
+from domain.tally import Tally
 from domain.times import seconds_between
-from domain.verdict import Outcome, Tally, decide, make_rows
+from domain.verdict import Outcome, count_passed, decide, make_informational, make_rows
 
 MAX_CRASHES = 5
 """A run that crashed so often in a row without one new score ends as `error`."""
@@ -30,7 +33,11 @@ Key = tuple[str, str]
 
 
 class Run:
-    """A run's state. `recorded` marks each harness's recorded rows; `crashes` counts takeovers since the last score."""
+    """A run's state; what belongs to one asking stands at the place `row * repeats + repeat` of its harness.
+
+    `recorded` marks the scored askings, `answered` has the event's version of those answered but not scored yet;
+    `crashes` counts takeovers since the last score.
+    """
 
     def __init__(self) -> None:
         self.version = 0
@@ -38,6 +45,7 @@ class Run:
         self.started_at = ""
         self.harnesses: dict[Key, PinnedHarness] = {}
         self.recorded: dict[Key, bytearray] = {}
+        self.answered: dict[Key, dict[int, int]] = {}
         self.tallies: dict[Key, Tally] = {}
         self.crashes = 0
         self.finished = False
@@ -49,13 +57,17 @@ class Run:
 
     @property
     def total(self) -> int:
-        """How many examples take part; 0 until they are pinned."""
-        return sum(harness.examples or 0 for harness in self.harnesses.values())
+        """How many askings the run has, examples times repeats; 0 until they are pinned."""
+        return sum((harness.examples or 0) * harness.repeats for harness in self.harnesses.values())
 
     @property
     def completed(self) -> int:
-        """How many examples are recorded."""
+        """How many askings are recorded."""
         return sum(tally.recorded for tally in self.tallies.values())
+
+    def place(self, asked: ExampleAnswered | ExampleScored) -> int:
+        """Where an asking stands within its harness."""
+        return asked.row * self.harnesses[asked.suite, asked.harness].repeats + asked.repeat
 
     def apply(self, at: str, event: Event) -> None:
         """Take in the run's next event."""
@@ -66,6 +78,8 @@ class Run:
                 self._take_harnesses(event.harnesses)
             case ExamplesPinned():
                 self._take_harnesses(event.harnesses)
+            case ExampleAnswered():
+                self._take_answer(event)
             case ExampleScored():
                 self._take_score(event)
             case Resumed():
@@ -82,21 +96,21 @@ class Run:
             key = (harness.suite, harness.harness)
             self.harnesses[key] = harness
             if harness.rows is not None and harness.examples:
-                self.recorded[key] = bytearray(harness.rows)
-                self.tallies[key] = Tally()
+                self.recorded[key] = bytearray(harness.rows * harness.repeats)
+                self.answered[key] = {}
+                self.tallies[key] = Tally(harness.examples, harness.rows, harness.repeats)
+
+    def _take_answer(self, event: ExampleAnswered) -> None:
+        key = (event.suite, event.harness)
+        self.answered[key][self.place(event)] = self.version
+        self.tallies[key].add_answer(event)
 
     def _take_score(self, event: ExampleScored) -> None:
-        key = (event.suite, event.harness)
+        key, place = (event.suite, event.harness), self.place(event)
         self.crashes = 0
-        self.recorded[key][event.row] = 1
-        tally = self.tallies[key]
-        tally.recorded += 1
-        tally.passed += event.passed
-        tally.model_errors += event.error is not None
-        tally.grader_errors += len(event.errors)
-        tally.erring += event.error is not None or bool(event.errors)
-        for grader, score in event.scores.items():
-            tally.add_score(grader, score)
+        self.recorded[key][place] = 1
+        self.answered[key].pop(place, None)
+        self.tallies[key].add(event)
 
 
 def start(run: Run, started: Started) -> list[Event]:
@@ -112,12 +126,17 @@ def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
     return [] if run.pinned else [pinned]
 
 
-def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an example, once: a repeat changes nothing."""
+def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
+    """Record an answer before it is graded, once: saying it again changes nothing."""
     _open(run)
-    if run.recorded[scored.suite, scored.harness][scored.row]:
-        return []
-    return [scored]
+    key, place = (answered.suite, answered.harness), run.place(answered)
+    return [] if run.recorded[key][place] or place in run.answered[key] else [answered]
+
+
+def record_score(run: Run, scored: ExampleScored) -> list[Event]:
+    """Record an asking, once: saying it again changes nothing."""
+    _open(run)
+    return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
 
 
 def resume(run: Run, process: str, crashed: bool, changed: list[str]) -> list[Event]:
@@ -137,7 +156,7 @@ def finish(run: Run, plan: Plan, at: str) -> list[Event]:
     _open(run)
     if run.completed < run.total:
         raise WrongVersion("examples are missing")
-    return [_finished(run, decide(plan, run.tallies), at)]
+    return [_finished(run, plan, decide(plan, run.tallies), at)]
 
 
 def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:
@@ -145,22 +164,26 @@ def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:
     if run.finished:
         return []
     rows = make_rows(plan, run.tallies) if plan else []
-    return [_finished(run, Outcome("error", None, rows, error, []), at)]
+    informational = make_informational(plan, run.tallies) if plan else []
+    return [_finished(run, plan, Outcome("error", None, rows, informational, error, []), at)]
 
 
-def _finished(run: Run, outcome: Outcome, at: str) -> Finished:
+def _finished(run: Run, plan: Plan | None, outcome: Outcome, at: str) -> Finished:
     tallies = run.tallies.values()
     return Finished(
         status=outcome.status,
         verdict=outcome.verdict,
         rows=outcome.rows,
         examples=run.completed,
-        passed=sum(tally.passed for tally in tallies),
+        passed=count_passed(plan, run.tallies) if plan else 0,
         model_errors=sum(tally.model_errors for tally in tallies),
         grader_errors=sum(tally.grader_errors for tally in tallies),
         duration_seconds=seconds_between(run.started_at, at),
         error=outcome.error,
         warnings=outcome.warnings,
+        informational=outcome.informational,
+        usage=sum_usage(run.tallies),
+        cost=sum_cost(plan, run.tallies) if plan else None,
     )
 
 

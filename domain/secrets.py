@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from domain.spec import HttpModel, Model
+from domain.model_spec import HttpModel, Model
 from domain.variables import names
 
 SHORTEST = 8  # characters; replacing shorter values would mangle ordinary words

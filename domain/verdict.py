@@ -1,33 +1,16 @@
 """From scores to a verdict."""
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from domain.events import FinalStatus, Row, Verdict
-from domain.plan import Plan, PlannedHarness, PlannedSuite, threshold_of
-from domain.spec import Statistics, grader_name
+from domain.events import FinalStatus, Information, Row, Verdict
+from domain.grader_spec import Grader, grader_name
+from domain.marks import Marks, marks_of, mean_scores, weighted, weights_of
+from domain.plan import OVERALL, Plan, PlannedHarness, PlannedSuite, threshold_of
+from domain.repeats import NO_REPEATS, agreement
+from domain.spec import Statistics
 from domain.statistics import TOLERANCE, mean, pass_rate, reaches, wilson
-
-
-class Tally:
-    """What the recorded examples of one harness add up to. `erring` counts those with any error at all."""
-
-    def __init__(self) -> None:
-        self.recorded = 0
-        self.passed = 0
-        self.model_errors = 0
-        self.grader_errors = 0
-        self.erring = 0
-        self.scores: dict[str, array[float]] = {}
-
-    def add_score(self, grader: str, score: float) -> None:
-        """Take in one example's score."""
-        self.scores.setdefault(grader, array("d")).append(score)
-
-
-Tallies = Mapping[tuple[str, str], Tally]
-"""By suite and harness; a harness without examples in the run has none."""
+from domain.tally import Tallies, Tally
 
 
 class Outcome(NamedTuple):
@@ -36,45 +19,119 @@ class Outcome(NamedTuple):
     status: FinalStatus
     verdict: Verdict | None
     rows: list[Row]
+    informational: list[Information]
     error: str | None
     warnings: list[str]
 
 
 class _Group(NamedTuple):
-    """The scores one row is made of, and the threshold they are held to."""
+    """What one row is made of: each example's score, with repeats also the score of each, and what they are held to."""
 
     name: str
     harness: str | None
     threshold: float
-    scores: Sequence[float]
+    pass_at: float | None
+    scores: list[float]
+    samples: list[list[float]]
 
 
 def decide(plan: Plan, tallies: Tallies) -> Outcome:
     """Turn the scores of a run that has recorded all its examples into rows and a verdict."""
-    rows = make_rows(plan, tallies)
+    rows, informational = make_rows(plan, tallies), make_informational(plan, tallies)
     error = _why_no_verdict(plan, tallies, rows)
     warnings = [*_small_samples(plan, rows), *_errors(plan, tallies)]
     if error:
-        return Outcome("error", None, rows, error, warnings)
+        return Outcome("error", None, rows, informational, error, warnings)
     if all(row.passed for row in rows):
-        return Outcome("passed", "PASS", rows, None, warnings)
-    return Outcome("failed", "FAIL", rows, None, warnings)
+        return Outcome("passed", "PASS", rows, informational, None, warnings)
+    return Outcome("failed", "FAIL", rows, informational, None, warnings)
 
 
 def make_rows(plan: Plan, tallies: Tallies) -> list[Row]:
-    """Give all rows in the order suites, harnesses and graders are written, pooled ones after a suite's own."""
-    return [make_row(suite, group) for suite in plan.suites for group in _groups(suite, tallies)]
+    """Give all rows in the order suites, harnesses and graders are written.
+
+    The rows of a suite's harnesses come first, then those pooled over the suite, `overall` last.
+    """
+    return [_make_row(suite, group) for suite in plan.suites for group in _groups(suite, tallies)]
 
 
-def make_row(suite: PlannedSuite, group: _Group) -> Row:
-    """Hold a group of scores against its threshold."""
+def make_informational(plan: Plan, tallies: Tallies) -> list[Information]:
+    """Give the graders that do not decide: those of weighted harnesses without a threshold of their own."""
+    return [
+        _make_information(suite, harness, grader, tallies[suite.name, harness.name])
+        for suite in plan.suites
+        for harness in _asked(suite, tallies)
+        if weights_of(harness)
+        for grader in harness.graders
+        if grader.threshold is None
+    ]
+
+
+def count_passed(plan: Plan, tallies: Tallies) -> int:
+    """Count the examples that are passed, by the mean of each grader's scores over the repeats."""
+    return sum(
+        _count_passed(marks_of(suite, harness), tallies[suite.name, harness.name])
+        for suite in plan.suites
+        for harness in _asked(suite, tallies)
+    )
+
+
+def _count_passed(marks: Marks, tally: Tally) -> int:
+    if tally.repeats == 1:
+        return tally.passed
+    return sum(marks.passes(mean_scores(askings)) for askings in tally.askings())
+
+
+def _groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
+    pooled: dict[str, _Group] = {}
+    for harness in _asked(suite, tallies):
+        tally = tallies[suite.name, harness.name]
+        for grader in harness.graders:
+            group = _group(grader, threshold_of(grader, suite), harness.name, tally)
+            if grader.threshold is not None:
+                yield group
+            elif weights_of(harness) is None:
+                pooled[group.name] = _pool(pooled[group.name], group) if group.name in pooled else group
+    yield from (group._replace(harness=None) for group in pooled.values())
+    yield from _overall_groups(suite, tallies)
+
+
+def _group(grader: Grader, threshold: float, harness: str, tally: Tally) -> _Group:
+    name = grader_name(grader)
+    samples = list(tally.samples(name)) if tally.repeats > 1 else []
+    return _Group(name, harness, threshold, grader.pass_at, tally.scores(name), samples)
+
+
+def _pool(first: _Group, second: _Group) -> _Group:
+    return first._replace(scores=first.scores + second.scores, samples=first.samples + second.samples)
+
+
+def _overall_groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
+    threshold = suite.thresholds.get(OVERALL, 1.0)
+    for harness in _asked(suite, tallies):
+        weights = weights_of(harness)
+        if weights:
+            tally = tallies[suite.name, harness.name]
+            samples = [sample for askings in tally.askings() if (sample := _weigh(weights, askings))]
+            scores = [mean(sample) for sample in samples]
+            yield _Group(OVERALL, harness.name, threshold, None, scores, samples if tally.repeats > 1 else [])
+
+
+def _weigh(weights: dict[str, float], askings: Sequence[dict[str, float]]) -> list[float]:
+    return [score for scores in askings if (score := weighted(weights, scores)) is not None]
+
+
+def _make_row(suite: PlannedSuite, group: _Group) -> Row:
     n = len(group.scores)
     if n == 0:
         return Row(
             name=group.name, threshold=group.threshold, passed=False, n=0, suite=suite.name, harness=group.harness
         )
-    score = mean(group.scores)
+    scores = _counted(group)
+    score = mean(scores)
     interval = wilson(min(score, 1.0), n, suite.statistics.confidence_level)
+    mark = group.threshold if group.pass_at is None else group.pass_at
+    repeated = agreement(group.samples, mark) if group.samples else NO_REPEATS
     return Row(
         name=group.name,
         score=score,
@@ -85,8 +142,18 @@ def make_row(suite: PlannedSuite, group: _Group) -> Row:
         ci_upper=interval.upper,
         suite=suite.name,
         harness=group.harness,
-        pass_rate=pass_rate(group.scores, group.threshold),
+        pass_rate=pass_rate(group.scores, mark),
+        pass_at_k=repeated.pass_at_k,
+        pass_all_k=repeated.pass_all_k,
+        disagree=repeated.disagree,
     )
+
+
+def _counted(group: _Group) -> list[float]:
+    """With `pass_at`, an example counts as 1 from the mark on, else as 0."""
+    if group.pass_at is None:
+        return group.scores
+    return [float(reaches(score, group.pass_at)) for score in group.scores]
 
 
 def _row_passes(statistics: Statistics, score: float, lower: float, n: int, threshold: float) -> bool:
@@ -95,28 +162,27 @@ def _row_passes(statistics: Statistics, score: float, lower: float, n: int, thre
     return reaches(lower if statistics.use_lower_bound else score, threshold)
 
 
-def _groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
-    pooled: dict[str, _Group] = {}
-    for harness in _asked(suite, tallies):
-        for grader in harness.graders:
-            name = grader_name(grader)
-            scores = tallies[suite.name, harness.name].scores.get(name, array("d"))
-            threshold = threshold_of(grader, suite)
-            if grader.threshold is not None:
-                yield _Group(name, harness.name, threshold, scores)
-            elif name in pooled:
-                pooled[name] = pooled[name]._replace(scores=array("d", pooled[name].scores) + scores)
-            else:
-                pooled[name] = _Group(name, None, threshold, scores)
-    yield from pooled.values()
+def _make_information(suite: PlannedSuite, harness: PlannedHarness, grader: Grader, tally: Tally) -> Information:
+    group = _group(grader, 0.0, harness.name, tally)
+    scores, n = _counted(group), len(group.scores)
+    name = group.name
+    if n == 0:
+        return Information(name=name, n=0, suite=suite.name, harness=harness.name)
+    score = mean(scores)
+    interval = wilson(min(score, 1.0), n, suite.statistics.confidence_level)
+    return Information(
+        name=name,
+        score=score,
+        n=n,
+        ci_lower=interval.lower,
+        ci_upper=interval.upper,
+        suite=suite.name,
+        harness=harness.name,
+    )
 
 
 def _asked(suite: PlannedSuite, tallies: Tallies) -> list[PlannedHarness]:
     return [harness for harness in suite.harnesses if (suite.name, harness.name) in tallies]
-
-
-def _suite_tallies(suite: PlannedSuite, tallies: Tallies) -> list[Tally]:
-    return [tallies[suite.name, harness.name] for harness in _asked(suite, tallies)]
 
 
 def _why_no_verdict(plan: Plan, tallies: Tallies, rows: Sequence[Row]) -> str | None:
@@ -124,8 +190,8 @@ def _why_no_verdict(plan: Plan, tallies: Tallies, rows: Sequence[Row]) -> str | 
     if sum(tally.model_errors for tally in tallies.values()) == recorded:
         return f"every model call failed ({recorded} of {recorded})"
     for suite in plan.suites:
-        counted = _suite_tallies(suite, tallies)
-        erring, examples = sum(tally.erring for tally in counted), sum(tally.recorded for tally in counted)
+        counted = [tallies[suite.name, harness.name] for harness in _asked(suite, tallies)]
+        erring, examples = sum(tally.erring for tally in counted), sum(tally.examples for tally in counted)
         limit = suite.statistics.max_error_rate
         if examples and erring / examples > limit + TOLERANCE:
             share = f"{erring} of {examples} examples of suite '{suite.name}'"

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from domain.errors import ModelError
-from domain.spec import CommandModel, EchoModel, Input, NoopModel
+from domain.model_spec import CommandModel, EchoModel, Input, NoopModel
 from service.models.model import Ask, open_model
 from service.models.scripts import scripts_of
 

@@ -10,7 +10,7 @@ import pytest
 from hostile_server import HostileServer, gzip_bomb, hostile_server
 
 from domain.errors import ModelError
-from domain.spec import HttpModel
+from domain.model_spec import HttpModel
 from service.models.model import Ask, open_model
 from service.models.transport import open_transport
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from domain.errors import ModelError
-from domain.spec import HttpModel
+from domain.model_spec import HttpModel
 from service.models.model import Ask, open_model
 from service.models.transport import open_transport
 

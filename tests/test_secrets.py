@@ -1,7 +1,7 @@
 """What comes back from a model never carries the value of a secret variable into the log."""
 
+from domain.model_spec import CommandModel, EchoModel, HttpModel
 from domain.secrets import Secrets, named_variables
-from domain.spec import CommandModel, EchoModel, HttpModel
 
 
 def test_every_occurrence_is_replaced_by_the_name_of_its_variable() -> None:

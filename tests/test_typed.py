@@ -3,18 +3,9 @@
 import msgspec
 import pytest
 
-from domain.spec import (
-    Config,
-    DatasetFile,
-    EchoModel,
-    ExactMatchGrader,
-    Harness,
-    HttpModel,
-    InlineDataset,
-    InlineExample,
-    RegexConfig,
-    RegexGrader,
-)
+from domain.grader_spec import ExactMatchGrader, RegexConfig, RegexGrader
+from domain.model_spec import EchoModel, HttpModel
+from domain.spec import Config, DatasetFile, Harness, InlineDataset, InlineExample
 from service.files.tree import TooDeepError, from_json
 from service.files.typed import convert
 from service.files.yaml_tree import parse_yaml

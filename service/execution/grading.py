@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from domain.errors import GraderError
 from domain.events import ExampleScored
+from domain.grader_spec import grader_name
 from domain.graders import Grade, make_grader
 from domain.plan import PlannedHarness, PlannedSuite, threshold_of
 from domain.secrets import Secrets
-from domain.spec import grader_name
 from domain.statistics import reaches
 from service.execution.attempts import Answer
 from service.execution.rows import AskedRow

@@ -5,10 +5,10 @@ from functools import partial
 from typing import NamedTuple
 
 from domain.examples import Example, decode_manifest, is_selected
+from domain.model_spec import CommandModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Run
 from domain.secrets import Secrets, named_variables
-from domain.spec import CommandModel
 from service.execution.attempts import Patience
 from service.execution.grading import NamedGrader, named_graders
 from service.execution.rows import Rows

@@ -13,10 +13,12 @@ from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNot
 from domain.events import PinnedHarness, Started
 from domain.examples import digest
 from domain.mistakes import nearest
+from domain.model_spec import CommandModel
 from domain.plan import HarnessSource, Plan, encode_plan, plan_suite, without_left_out
 from domain.run import start
 from domain.run_id import make_run_id
-from domain.spec import CommandModel, Concurrency, Suite, Tag
+from domain.spec import Suite
+from domain.written import Concurrency, Tag
 from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
 from service.execution.world import World

@@ -1,6 +1,8 @@
 """What the file format has but this version does not do yet. It is told so, not as a typing error."""
 
-from domain.spec import ContainsGrader, ExactMatchGrader, Harness, HttpModel, RegexGrader
+from domain.grader_spec import ContainsGrader, ExactMatchGrader, RegexGrader
+from domain.model_spec import HttpModel
+from domain.spec import Harness
 
 _GRADER_FIELDS = frozenset({"weight", "pass_at"})
 

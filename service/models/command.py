@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from domain.errors import ModelError
-from domain.spec import CommandModel
+from domain.model_spec import CommandModel
 from service.models.reply import MAX_BYTES
 
 STDERR_BYTES = 2_000

@@ -6,7 +6,7 @@ from typing import cast
 import httpx
 
 from domain.errors import ModelError
-from domain.spec import HttpModel
+from domain.model_spec import HttpModel
 from domain.template import compile_template
 from domain.variables import expand
 from service.models.reply import MAX_BYTES, decoded, first_bytes, on_one_line, text_of

@@ -1,18 +1,16 @@
 """A model is a function that asks once; `open_model` gives the one that a harness names."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
 import httpx
 
-from domain.spec import CommandModel, EchoModel, HttpModel, Model, NoopModel
+from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel, OpenAIModel
+from service.models.ask import Ask, Reply
 from service.models.command import open_command
 from service.models.http import open_http
-
-# Takes an input, returns the output as text that can be stored as UTF-8. One attempt, without a deadline of its own:
-# the caller cancels it, and then nothing of it is left (no connection, no process). Raises ModelError.
-Ask = Callable[[str], Awaitable[str]]
+from service.models.openai import as_http
 
 
 def open_model(
@@ -26,6 +24,8 @@ def open_model(
     match spec:
         case HttpModel():
             return open_http(spec, environment=environment, transport=transport)
+        case OpenAIModel():
+            return open_http(as_http(spec), environment=environment, transport=transport)
         case CommandModel():
             return open_command(spec, folder=folder, environment=environment)
         case EchoModel():
@@ -36,9 +36,9 @@ def open_model(
             assert_never(spec)
 
 
-async def _echo(text: str) -> str:
-    return text
+async def _echo(text: str) -> Reply:
+    return Reply(text)
 
 
-async def _noop(_text: str) -> str:
-    return ""
+async def _noop(_text: str) -> Reply:
+    return Reply("")

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from domain.spec import CommandModel
+from domain.model_spec import CommandModel
 
 MAX_BYTES = 16_000_000  # of a file; what lies beyond does not count
 CHUNK_BYTES = 2**20

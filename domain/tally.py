@@ -1,0 +1,88 @@
+"""What the recorded examples of one harness add up to."""
+
+from array import array
+from collections.abc import Iterator, Mapping
+from math import isnan, nan
+
+from domain.events import ExampleAnswered, ExampleScored
+from domain.statistics import mean
+
+
+class Tally:
+    """Counts and scores of one harness's askings: `examples` of its `rows`, each `repeats` times.
+
+    A score stands at `row * repeats + repeat`; NaN where there is none.
+    """
+
+    def __init__(self, examples: int, rows: int, repeats: int) -> None:
+        self.examples = examples
+        self.repeats = repeats
+        self.recorded = 0
+        self.passed = 0
+        self.model_errors = 0
+        self.grader_errors = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self._rows = rows
+        self._erring = bytearray(rows)
+        self._scores: dict[str, array[float]] = {}
+
+    def add(self, event: ExampleScored) -> None:
+        """Take in one scored asking."""
+        self.recorded += 1
+        self.passed += event.passed
+        self.model_errors += event.error is not None
+        self.grader_errors += len(event.errors)
+        self._add_tokens(event)
+        if event.error is not None or event.errors:
+            self._erring[event.row] = 1
+        for grader, score in event.scores.items():
+            self._of(grader)[event.row * self.repeats + event.repeat] = score
+
+    def add_answer(self, event: ExampleAnswered) -> None:
+        """Take in one answer that is not scored yet."""
+        self._add_tokens(event)
+
+    @property
+    def erring(self) -> int:
+        """How many examples had any error."""
+        return sum(self._erring)
+
+    def samples(self, grader: str) -> Iterator[list[float]]:
+        """Give each example's scores of a grader, one for each repeat that was graded; examples without are left out."""
+        scores = self._scores.get(grader, array("d"))
+        for first in range(0, len(scores), self.repeats):
+            sample = [score for score in scores[first : first + self.repeats] if not isnan(score)]
+            if sample:
+                yield sample
+
+    def scores(self, grader: str) -> list[float]:
+        """Give each graded example's score of a grader: the mean over its repeats."""
+        if self.repeats == 1:
+            return [score for score in self._scores.get(grader, ()) if not isnan(score)]
+        return [mean(sample) for sample in self.samples(grader)]
+
+    def askings(self) -> Iterator[list[dict[str, float]]]:
+        """Give for each example with a score the scores by grader of each of its repeats."""
+        for row in range(self._rows):
+            places = range(row * self.repeats, (row + 1) * self.repeats)
+            scores = [self._at(place) for place in places]
+            if any(scores):
+                yield scores
+
+    def _at(self, place: int) -> dict[str, float]:
+        return {grader: scores[place] for grader, scores in self._scores.items() if not isnan(scores[place])}
+
+    def _of(self, grader: str) -> "array[float]":
+        if grader not in self._scores:
+            self._scores[grader] = array("d", [nan]) * (self._rows * self.repeats)
+        return self._scores[grader]
+
+    def _add_tokens(self, event: ExampleScored | ExampleAnswered) -> None:
+        if event.usage:
+            self.input_tokens += event.usage.input_tokens
+            self.output_tokens += event.usage.output_tokens
+
+
+Tallies = Mapping[tuple[str, str], Tally]
+"""By suite and harness; a harness without examples in the run has none."""
