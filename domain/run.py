@@ -113,8 +113,10 @@ def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
 
 
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an example, once: a repeat changes nothing."""
+    """Record an example, once: a repeat changes nothing. ValueError for a score outside 0-1 or NaN, which JSON lacks."""
     _open(run)
+    if not all(0 <= score <= 1 for score in scored.scores.values()):
+        raise ValueError(f"a score must be in 0-1: {scored.scores}")
     if run.recorded[scored.suite, scored.harness][scored.row]:
         return []
     return [scored]
@@ -135,7 +137,7 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
 def finish(run: Run, plan: Plan, at: str) -> list[Event]:
     """End a run that has recorded all its examples, with its verdict."""
     _open(run)
-    if run.completed < run.total:
+    if not run.pinned or run.completed < run.total:
         raise WrongVersion("examples are missing")
     return [_finished(run, decide(plan, run.tallies), at)]
 
