@@ -136,5 +136,19 @@ def without_left_out(plan: Plan, pinned: Sequence[PinnedHarness]) -> Plan:
     return msgspec.structs.replace(plan, suites=[suite for suite in suites if suite.harnesses])
 
 
+def name_left_out(pinned: Sequence[PinnedHarness]) -> list[str]:
+    """Say in words which suites and harnesses have no example in the run."""
+    asked = {harness.suite for harness in pinned if harness.examples != 0}
+    suites = dict.fromkeys(harness.suite for harness in pinned)
+    warnings = [
+        f"suite '{name}' is left out: none of its examples carries the tags" for name in suites if name not in asked
+    ]
+    return warnings + [
+        f"harness '{harness.harness}' of suite '{harness.suite}' is left out: none of its examples carries the tags"
+        for harness in pinned
+        if harness.examples == 0 and harness.suite in asked
+    ]
+
+
 def _first(own: T | None, default: T) -> T:
     return default if own is None else own

@@ -126,6 +126,7 @@ def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
     return [] if run.pinned else [pinned]
 
 
+<<<<<<< HEAD
 def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
     """Record an answer before it is graded, once: saying it again changes nothing."""
     _open(run)
@@ -137,6 +138,16 @@ def record_score(run: Run, scored: ExampleScored) -> list[Event]:
     """Record an asking, once: saying it again changes nothing."""
     _open(run)
     return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
+=======
+def record_score(run: Run, scored: ExampleScored) -> list[Event]:
+    """Record an example, once: a repeat changes nothing. ValueError for a score outside 0-1 or NaN, which JSON lacks."""
+    _open(run)
+    if not all(0 <= score <= 1 for score in scored.scores.values()):
+        raise ValueError(f"a score must be in 0-1: {scored.scores}")
+    if run.recorded[scored.suite, scored.harness][scored.row]:
+        return []
+    return [scored]
+>>>>>>> main
 
 
 def resume(run: Run, process: str, crashed: bool, changed: list[str]) -> list[Event]:
@@ -154,7 +165,7 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
 def finish(run: Run, plan: Plan, at: str) -> list[Event]:
     """End a run that has recorded all its examples, with its verdict."""
     _open(run)
-    if run.completed < run.total:
+    if not run.pinned or run.completed < run.total:
         raise WrongVersion("examples are missing")
     return [_finished(run, plan, decide(plan, run.tallies), at)]
 

@@ -37,9 +37,9 @@ def wilson(share: float, n: int, confidence_level: float) -> Interval:
     For means of scores between 0 and 1 it is conservative: no variable on [0, 1] with mean p varies more than a
     coin with probability p.
     """
-    z = NormalDist().inv_cdf(0.5 + confidence_level / 2)
-    z2 = z * z
-    center = share + z2 / (2 * n)
-    margin = z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    scale = 1 + z2 / n
+    z = -NormalDist().inv_cdf((1 - confidence_level) / 2)
+    half = z * z / (2 * n)
+    center = share + half
+    margin = sqrt(z * z * share * (1 - share) / n + half * half)
+    scale = 1 + 2 * half
     return Interval(max(0.0, (center - margin) / scale), min(1.0, (center + margin) / scale))

@@ -112,8 +112,8 @@ def _build(
         return Runner(world, run_id, taken_over).carry()
 
     queue = Queue(carry, settings.limits)
-    starter = Starter(world, queue, settings.config.path, clock, draw)
     config = OwnConfig(settings.config.path, settings.config)
+    starter = Starter(world, queue, config, clock, draw)
     api = Api(views, ResultReader(world.log, views), starter, config)
     app = create_app(api, key=settings.key, local_names=settings.local_names)
     return Service(app, world, queue, views.listing.unfinished())

@@ -25,7 +25,11 @@ class OwnConfig:
     async def read(self) -> SuitesNow:
         """Give the suites as they are, or the last good ones with what is wrong."""
         try:
-            self._good = await asyncio.to_thread(read_config, self.path)
+            return SuitesNow(await self.load(), None)
         except InvalidFiles as error:
             return SuitesNow(self._good, str(error))
-        return SuitesNow(self._good, None)
+
+    async def load(self) -> ConfigFiles:
+        """Give the configuration as it is; InvalidFiles where it has mistakes."""
+        self._good = await asyncio.to_thread(read_config, self.path)
+        return self._good

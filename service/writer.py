@@ -106,6 +106,7 @@ class Writer:
         await answer
 
     async def _write_for_ever(self) -> None:
+        group: Sequence[_Pending] = ()
         try:
             while not self._closing:
                 await self._news.wait()
@@ -117,7 +118,7 @@ class Writer:
             raise
         finally:
             self._writable.clear()
-            for pending in self._waiting:
+            for pending in (*group, *self._waiting):
                 _answer(pending, LogUnavailable())
 
     def _take_group(self) -> list[_Pending]:

@@ -2,11 +2,14 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.grader_spec import ExactMatchGrader, RegexConfig, RegexGrader
 from domain.model_spec import EchoModel, HttpModel
 from domain.spec import Config, DatasetFile, Harness, InlineDataset, InlineExample
-from service.files.tree import TooDeepError, from_json
+from service.files.reading import read_typed
+from service.files.tree import from_json
 from service.files.typed import convert
 from service.files.yaml_tree import parse_yaml
 
@@ -72,8 +75,9 @@ def test_it_takes_what_msgspec_takes() -> None:
         "concurrency": None,
     }
     converted = convert(from_json(written), Harness)
-    assert converted == (msgspec.convert(written, Harness), [])
+    assert converted.mistakes == []
     assert converted.value is not None
+    assert converted.value == msgspec.convert(written, Harness)
     assert isinstance(converted.value.model, EchoModel)
 
 
@@ -314,7 +318,7 @@ def test_json_nested_too_deep_is_refused() -> None:
     for _ in range(63):
         value = [value]
     from_json(value)
-    with pytest.raises(TooDeepError):
+    with pytest.raises(RecursionError):
         from_json([value])
 
 
@@ -322,3 +326,10 @@ def test_a_number_too_large_for_a_float_is_refused() -> None:
     """400 digits are no timeout."""
     (mistake,) = told(f"{HARNESS}timeout_seconds: {'9' * 350}\n", Harness)
     assert "timeout_seconds: must be a number above 0 and at most 86400" in mistake
+
+
+@given(st.text("ab:-[]{}#&*!|>'\"?%, \n\t0.~", max_size=60))
+def test_any_text_gives_a_value_or_a_mistake(text: str) -> None:
+    """Nothing a user writes is refused without a reason, or ends in another error."""
+    reading = read_typed(text.encode(), "f.yml", Config)
+    assert (reading.value is None) == bool(reading.mistakes)

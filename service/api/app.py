@@ -1,5 +1,6 @@
 """The HTTP API: `docs/api.md`. Handlers decode, ask, and describe; nothing is decided here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
@@ -20,6 +21,7 @@ from service.api import documents
 from service.api.guard import App, Guard
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.execution.starting import Caller, RunRequest, Starter
+from service.files.mistake_list import LISTED_MISTAKES
 from service.files.tree import from_json
 from service.files.typed import convert
 from service.results import ResultReader
@@ -60,7 +62,8 @@ def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) 
 async def run(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Start a run."""
     api: Api = state.api
-    wanted = _decode(await request.body(), request.headers.get("content-type", ""))
+    # in a thread: a body of half a million mistakes takes seconds
+    wanted = await asyncio.to_thread(_decode, await request.body(), request.headers.get("content-type", ""))
     client = request.client.host if request.client else None
     run_id = await api.starter.start(wanted, Caller(client, request.headers.get("user-agent")))
     listed = api.views.listing.get(run_id)
@@ -130,8 +133,13 @@ def _decode(body: bytes, content_type: str) -> RunRequest:
         raise InvalidRequest([Mistake(f"the body is not valid JSON: {why_not_json(text, error)}")]) from None
     wanted, mistakes = convert(node, RunRequest)
     if wanted is None:
-        raise InvalidRequest(mistakes)
+        raise InvalidRequest(_first(mistakes))
     return wanted
+
+
+def _first(mistakes: list[Mistake]) -> list[Mistake]:
+    more = len(mistakes) - LISTED_MISTAKES
+    return [*mistakes[:LISTED_MISTAKES], Mistake(f"and {more} more mistakes")] if more > 0 else mistakes
 
 
 def _text(body: bytes) -> str:

@@ -50,7 +50,10 @@ class Guard:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        body = None if _declared(headers) > BODY_BYTES else await _read_body(receive)
+        try:
+            body = None if _declared(headers) > BODY_BYTES else await _read_body(receive)
+        except _ClientGone:
+            return
         if body is None:
             await _refuse_body(receive, send)
         else:
@@ -83,6 +86,10 @@ class Guard:
         return None
 
 
+class _ClientGone(Exception):
+    """The client went away before its body was whole."""
+
+
 _CHALLENGE = [(b"www-authenticate", b'Bearer realm="matchspec"')]
 
 
@@ -108,13 +115,13 @@ def _declared(headers: Headers) -> int:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """Read a body; None as soon as it is over the limit."""
+    """Read a body; None as soon as it is over the limit. A part of a body is none: _ClientGone."""
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b"".join(chunks)
+            raise _ClientGone
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > BODY_BYTES:

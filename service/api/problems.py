@@ -69,8 +69,8 @@ def to_problem(error: MatchspecError) -> Problem:
 
 def http_problem(status: int, detail: str) -> Problem:
     """Tell a plain HTTP error."""
-    phrase = HTTPStatus(status).phrase
-    return Problem(problem_type(phrase.lower().replace(" ", "-")), phrase, status, detail)
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
+    return Problem(problem_type(title.lower().replace(" ", "-")), title, status, detail)
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -91,7 +91,7 @@ def handle_matchspec_error(_request: Request[Any, Any, Any], error: MatchspecErr
 def handle_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what Litestar refuses: unknown paths and methods, query parameters out of range."""
     extra = error.extra if isinstance(error.extra, list) else []
-    mistakes = [Mistake(str(one.get("message")), field=one.get("key")) for one in extra if isinstance(one, dict)]
+    mistakes = [_query_mistake(one) for one in extra if isinstance(one, dict)]
     if mistakes:
         return respond(to_problem(InvalidRequest(mistakes)))
     return respond(
@@ -99,11 +99,25 @@ def handle_http_error(_request: Request[Any, Any, Any], error: HTTPException) ->
     )
 
 
+def _query_mistake(found: dict[str, Any]) -> Mistake:
+    field = str(found.get("key"))
+    return Mistake(_QUERY.get(field, str(found.get("message"))), field=field)
+
+
 def handle_any_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a fault of ours: the log of the server has it, the client is not told more."""
     logger.error("unexpected error", exc_info=error)
     return respond(to_problem(MatchspecError("an unexpected error; the server's log says more")))
 
+
+_TITLES = {413: "Content Too Large"}
+"""Where versions of Python differ in the phrase: a problem's type is stable."""
+
+_QUERY = {
+    "limit": "must be a whole number from 1 to 1000",
+    "offset": "must be a whole number from 0 on",
+    "status": "must be passed, failed, running or error",
+}
 
 _DETAILS = {
     HTTPStatus.NOT_FOUND: "there is nothing at this path (see /suites, /results, /results/{run_id}, /run, /health)",

@@ -38,7 +38,12 @@ def main() -> None:
 @click.option("--max-active-runs", type=click.IntRange(1), default=16, show_default=True, help="Runs at work at once.")
 @click.option("--max-waiting-runs", type=click.IntRange(0), default=1000, show_default=True, help="Runs that may wait.")
 def serve(**options: object) -> None:
-    """Serve the HTTP API, and finish every run that was not over when the last server ended."""
+    """Serve the HTTP API.
+
+    Every run that was not over when the last server ended is finished. These variables are read: MATCHSPEC_CONFIG and
+    MATCHSPEC_DB, where the option is left out; MATCHSPEC_API_KEY, the token that requests must bring;
+    MATCHSPEC_LOG_LEVEL, one of debug, info, warn, error.
+    """
     import msgspec
 
     from service.cli.serve import Options

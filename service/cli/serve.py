@@ -157,6 +157,7 @@ async def _serve_until(stopped: asyncio.Event, service: Service, listening: sock
     waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(service.writer.stopped())]
     await asyncio.wait([serving, *waits], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a request that a stop cuts off is no error
     for wait in waits:
         wait.cancel()
     await asyncio.gather(service.stop(), serving)

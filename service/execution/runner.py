@@ -8,7 +8,7 @@ from functools import partial
 
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import Event, ExampleScored, ExamplesPinned
-from domain.plan import Plan, decode_plan
+from domain.plan import Plan, decode_plan, name_left_out
 from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, pin_examples, record_score, resume
 from service.execution.attempts import ask_patiently
 from service.execution.grading import score_example
@@ -72,7 +72,8 @@ class Runner:
     async def _pin(self, plan: Plan) -> None:
         folder = self._world.config_folder(plan)
         harnesses = await pin_plan(plan, self._run.harnesses.values(), folder, self._world.writer)
-        await self._record(lambda run, _at: pin_examples(run, ExamplesPinned(harnesses=harnesses)))
+        pinned = ExamplesPinned(harnesses=harnesses, warnings=name_left_out(harnesses))
+        await self._record(lambda run, _at: pin_examples(run, pinned))
 
     async def _take_over(self, plan: Plan) -> None:
         world = self._world

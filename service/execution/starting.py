@@ -13,8 +13,12 @@ from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNot
 from domain.events import PinnedHarness, Started
 from domain.examples import digest
 from domain.mistakes import nearest
+<<<<<<< HEAD
 from domain.model_spec import CommandModel
 from domain.plan import HarnessSource, Plan, encode_plan, plan_suite, without_left_out
+=======
+from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, without_left_out
+>>>>>>> main
 from domain.run import start
 from domain.run_id import make_run_id
 from domain.spec import Suite
@@ -23,11 +27,12 @@ from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
 from service.execution.world import World
 from service.files.config import ConfigFiles, missing_variables, read_config
-from service.files.datasets import count_rows_up_to, read_examples
+from service.files.datasets import is_longer_than, read_examples
 from service.files.finding import resolve_requested
 from service.files.harness_file import HarnessFile
 from service.log.event_log import Content
 from service.models.scripts import scripts_of
+from service.suites import OwnConfig
 from service.version import VERSION
 
 CHECKED_ROWS = 100_000
@@ -59,7 +64,7 @@ class Starter:
     """Accepts runs. `draw` gives a random number below its argument."""
 
     def __init__(
-        self, world: World, queue: Queue, config: Path, clock: Callable[[], datetime], draw: Callable[[int], int]
+        self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime], draw: Callable[[int], int]
     ) -> None:
         self._world = world
         self._queue = queue
@@ -73,7 +78,7 @@ class Starter:
         Raises a Refused, SuiteNotFound or LogUnavailable, and then nothing was started.
         """
         with self._queue.place():
-            files = await asyncio.to_thread(self._read, request.config)
+            files = await self._read(request.config)
             chosen = _choose(files, request.suite)
             self._check_variables(chosen)
             pinned = await self._pin(chosen, request.tags or [])
@@ -86,9 +91,10 @@ class Starter:
         self._queue.put(run_id, taken_over=False)
         return run_id
 
-    def _read(self, config: str | None) -> ConfigFiles:
-        path = self._config if config is None else resolve_requested(config, self._world.root)
-        return read_config(path)
+    async def _read(self, config: str | None) -> ConfigFiles:
+        if config is None:
+            return await self._config.load()
+        return await asyncio.to_thread(lambda: read_config(resolve_requested(config, self._world.root)))
 
     def _check_variables(self, chosen: Sequence[_Chosen]) -> None:
         harnesses = [harness for one in chosen for harness in one.harnesses]
@@ -114,7 +120,7 @@ class Starter:
         return pinned
 
     async def _pin_dataset(self, harness: HarnessFile) -> Pinned | None:
-        if await asyncio.to_thread(count_rows_up_to, harness, CHECKED_ROWS + 1) > CHECKED_ROWS:
+        if await asyncio.to_thread(is_longer_than, harness, CHECKED_ROWS):
             return None
         return await pin_dataset(partial(read_examples, harness), self._world.writer)
 
@@ -158,16 +164,7 @@ def _left_out(pinned: Sequence[PinnedHarness], suite: str | None) -> list[str]:
     if all(harness.examples == 0 for harness in pinned):
         where = f"of suite '{suite}'" if suite is not None else "of any suite"
         raise NoExamples(f"no example {where} carries the tags that were asked for")
-    asked = {harness.suite for harness in pinned if harness.examples != 0}
-    suites = dict.fromkeys(harness.suite for harness in pinned)
-    warnings = [
-        f"suite '{name}' is left out: none of its examples carries the tags" for name in suites if name not in asked
-    ]
-    return warnings + [
-        f"harness '{harness.harness}' of suite '{harness.suite}' is left out: none of its examples carries the tags"
-        for harness in pinned
-        if harness.examples == 0 and harness.suite in asked
-    ]
+    return name_left_out(pinned)
 
 
 def _started(

@@ -27,7 +27,7 @@ class DatasetPath(NamedTuple):
 class HarnessFile(NamedTuple):
     """A harness file without a mistake. `file` is how messages name it.
 
-    `dataset` is None where the examples are written in the harness file itself.
+    `dataset` is None where the examples are written in the harness file itself; `root` is the file as a tree.
     """
 
     file: str

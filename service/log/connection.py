@@ -1,5 +1,6 @@
 """SQLite as the log needs it: one connection that writes, one that reads."""
 
+import asyncio
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,7 @@ async def open_writing(path: Path) -> aiosqlite.Connection:
     `synchronous` is asserted: with any other value a power cut takes back what readers were shown.
     LogUnreadable where the file is a database of another kind.
     """
-    connection = await aiosqlite.connect(path, isolation_level=None)
+    connection = await _connect(str(path))
     try:
         await _configure(connection, path)
     except sqlite3.OperationalError:
@@ -38,9 +39,19 @@ async def open_writing(path: Path) -> aiosqlite.Connection:
 
 async def open_reading(path: Path) -> aiosqlite.Connection:
     """Open a connection that can't write. Its reads are short, so that the WAL can be checkpointed."""
-    connection = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = await _connect(f"{path.as_uri()}?mode=ro")
     await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return connection
+
+
+async def _connect(database: str) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(database, uri=database.startswith("file:"), isolation_level=None)
+    try:
+        return await connection
+    except sqlite3.Error:
+        # aiosqlite tells its thread to end and does not wait: it would find the loop closed, and say so.
+        await asyncio.to_thread(connection._thread.join)  # noqa: SLF001
+        raise
 
 
 async def _configure(connection: aiosqlite.Connection, path: Path) -> None:

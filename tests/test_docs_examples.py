@@ -1,0 +1,237 @@
+"""The examples of the documentation, run as they stand."""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from doc_pages import API, LOG_FORMAT, README, VERDICT, block, commands, marked_tables, write_files
+from live import Document, Live, in_process, run_through, serving, wait_for_end
+
+
+def needs(*tools: str) -> pytest.MarkDecorator:
+    """Skips a test where a program it shows is missing."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)} (apt-get install)")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of the README."""
+    return write_files(README, tmp_path_factory.mktemp("readme")).parent
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Live]:
+    """A server on the files of the README, for the time of this module."""
+    with serving(folder / "matchspec.yml") as live:
+        yield live
+
+
+def shell(script: str, server: Live, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A finished shell script of a page, with the server's port in it."""
+    return subprocess.run(
+        ["bash", "-c", script.replace("localhost:8090", f"127.0.0.1:{server.port}")],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def steady(document: str) -> object:
+    """A document with what differs from run to run made equal."""
+    document = re.sub(r"run-\d{8}-\d{6}-[0-9a-f]{4}", "RUN", document)
+    document = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", document)
+    return json.loads(re.sub(r'"(latency_ms|duration_seconds)": [\d.]+', r'"\1": 0', document))
+
+
+@pytest.mark.slow
+@needs("curl", "jq")
+def test_the_readme_example_gives_what_is_shown(server: Live) -> None:
+    """The commands of the README, on its files, print its document."""
+    ((script, shown),) = commands(README)
+    finished = shell(script, server)
+    assert finished.returncode == 0, finished.stderr
+    assert steady(finished.stdout) == steady(shown)
+
+
+@pytest.mark.slow
+@needs("curl", "jq")
+def test_the_api_examples_give_what_is_shown(tmp_path: Path) -> None:
+    """Each command of docs/api.md, one after the other on a fresh server, prints the document below it."""
+    found = list(commands(API))
+    assert len(found) == 6
+    with serving(write_files(README, tmp_path)) as server, server.client() as client:
+        run_id = ""
+        for script, shown in found:
+            finished = shell(script, server, RUN_ID=run_id)
+            assert steady(finished.stdout) == steady(shown), finished.stderr
+            if not run_id:
+                run_id = json.loads(finished.stdout)["run_id"]
+                wait_for_end(client, f"/results/{run_id}")
+
+
+@pytest.mark.slow
+@needs("curl", "jq")
+def test_the_script_that_polls_exits_by_the_verdict(server: Live) -> None:
+    """The script of docs/api.md ends with exit 0 after PASS, also where no key is set."""
+    finished = shell(block(API, "poll"), server, MATCHSPEC_API_KEY="")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stdout.endswith("Verdict: PASS\n")
+
+
+async def test_the_readme_tells_what_the_lower_bound_does(tmp_path: Path) -> None:
+    """With `use_lower_bound` the answers of the README's example fail, as it says."""
+    config = write_files(README, tmp_path)
+    config.write_text(config.read_text() + "    statistics: {use_lower_bound: true}\n")
+    async with in_process(config, environment=os.environ) as client:
+        assert (await run_through(client))["verdict"] == "FAIL"
+
+
+async def run_worked_example(folder: Path, statistics: str = "") -> Document:
+    """The document of the worked example of docs/verdict.md, with more statistics if given."""
+    config = write_files(VERDICT, folder)
+    config.write_text(config.read_text() + (f"    statistics: {statistics}\n" if statistics else ""))
+    async with in_process(config, environment=os.environ) as client:
+        return await run_through(client, suite="support")
+
+
+async def test_the_worked_example_has_the_examples_shown(tmp_path: Path) -> None:
+    """Outputs, scores and what passed are as the table of docs/verdict.md has them."""
+    document = await run_worked_example(tmp_path)
+    graders = ("exact_match", "contains", "form")
+    got = [
+        [
+            example["id"],
+            "model error" if example["output"] is None else example["output"],
+            *(str(int(example["scores"][name])) if name in example["scores"] else "" for name in graders),
+            "yes" if example["passed"] else "no",
+        ]
+        for example in document["examples"]
+    ]
+    assert got == marked_tables(VERDICT)["examples"]
+
+
+async def test_the_worked_example_has_the_rows_worked_out_by_hand(tmp_path: Path) -> None:
+    """Scores, intervals and what passes are as the table of docs/verdict.md has them, with and without lower bounds."""
+    document = await run_worked_example(tmp_path)
+    strict = await run_worked_example(tmp_path, "{use_lower_bound: true}")
+    got = [
+        [
+            row["name"],
+            row["harness"] or "null",
+            str(row["n"]),
+            f"{row['score']:.4f}",
+            f"{row['ci_lower']:.4f} – {row['ci_upper']:.4f}",  # noqa: RUF001 - as the page has it
+            f"{row['threshold']:.2f}",
+            *("yes" if one["passed"] else "no" for one in (row, held)),
+        ]
+        for row, held in zip(document["grader_results"], strict["grader_results"], strict=True)
+    ]
+    assert got == marked_tables(VERDICT)["rows"]
+    assert (document["verdict"], strict["verdict"]) == ("PASS", "FAIL")
+    assert document["warnings"] == ["the model of harness 'orders' failed on 1 of 4 examples"]
+
+
+async def test_the_worked_example_has_no_verdict_below_its_error_rate(tmp_path: Path) -> None:
+    """One error in seven examples is more than a `max_error_rate` of 0.1 allows."""
+    document = await run_worked_example(tmp_path, "{max_error_rate: 0.1}")
+    assert document["status"] == "error"
+    assert "verdict" not in document
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> Path:
+    """A copy of a real log, with all its rows in one file, where a server's folder would have it."""
+    config = write_files(README, tmp_path / "served")
+    async with in_process(config, environment=os.environ) as client:
+        await run_through(client)
+    copy = tmp_path / ".matchspec" / "matchspec.db"
+    copy.parent.mkdir()
+    shutil.copy(config.parent / ".matchspec" / "matchspec.db", copy)
+    return copy
+
+
+def check_with_python(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the Python program of docs/log-format.md on the log of a folder; it sees nothing of ours."""
+    write_files(LOG_FORMAT, folder)
+    command = [sys.executable, "-I", "-S", "check_log.py", ".matchspec/matchspec.db"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def check_with_javascript(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the JavaScript program of docs/log-format.md on the log of a folder, by the command that stands there."""
+    write_files(LOG_FORMAT, folder)
+    command = ["bash", "-o", "pipefail", "-c", block(LOG_FORMAT, "check_log")]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+Check = Callable[[Path], subprocess.CompletedProcess[str]]
+
+CHECKS = [
+    pytest.param(check_with_python, id="python"),
+    pytest.param(check_with_javascript, id="javascript", marks=needs("node", "sqlite3")),
+]
+
+
+def head_of(log: Path) -> str:
+    """What a checking program must say of a whole log."""
+    with closing(sqlite3.connect(log)) as connection:
+        ((position, head),) = connection.execute(
+            "SELECT position, hex(hash) FROM events ORDER BY position DESC LIMIT 1"
+        )
+    return f"{position} events, {head.lower()}\n"
+
+
+def tamper(log: Path, statement: str) -> None:
+    """Change a log as someone would who can write the file: without its triggers."""
+    with closing(sqlite3.connect(log)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_checking_programs_accept_a_real_log(check: Check, log: Path) -> None:
+    """The programs of docs/log-format.md find a real log whole, and name its length and last hash."""
+    finished = check(log.parent.parent)
+    assert (finished.returncode, finished.stdout) == (0, head_of(log)), finished.stderr
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    ("statement", "position"),
+    [
+        ("UPDATE events SET body = CAST(replace(body, 'true', 'null') AS BLOB) WHERE position = 3", 3),
+        ("UPDATE events SET body = CAST(body || ' ' AS BLOB) WHERE position = 4", 4),
+        ("UPDATE events SET at = '2026-03-15T14:30:22.123456Z' WHERE position = 5", 5),
+        ("UPDATE events SET run_id = 'run-20260315-143022-a3f7' WHERE position = 2", 2),
+        ("UPDATE events SET version = 9 WHERE position = 7", 7),
+        ("UPDATE events SET hash = zeroblob(32) WHERE position = 6", 6),
+        ("DELETE FROM events WHERE position = 4", 4),
+    ],
+)
+def test_the_checking_programs_find_what_was_changed(check: Check, statement: str, position: int, log: Path) -> None:
+    """Whatever is changed in the middle of a log, the programs name the first event that is wrong."""
+    tamper(log, statement)
+    finished = check(log.parent.parent)
+    assert finished.returncode == 1
+    assert finished.stderr == f"event {position} is not what was recorded\n"
+
+
+def test_the_python_program_finds_changed_contents(log: Path) -> None:
+    """Pinned contents that no longer have their digest are named."""
+    tamper(log, "UPDATE contents SET bytes = CAST(replace(bytes, 'hello', 'jello') AS BLOB)")
+    finished = check_with_python(log.parent.parent)
+    assert finished.returncode == 1
+    assert re.fullmatch(r"the contents [0-9a-f]{64} are not what was recorded\n", finished.stderr)
