@@ -110,12 +110,17 @@ class RunClosed(MatchspecError):
 class ModelError(MatchspecError):
     """The model gave no usable answer.
 
-    `retry` tells whether a further attempt may help: after a network error, a timeout, a refusal.
+    `retry` tells whether a further attempt may help: after a network error, a timeout, a refusal; `retry_after` for
+    how many seconds the server asked to wait; `overloaded` whether it said that it has too much to do (429, 503).
     """
 
-    def __init__(self, message: str, *, retry: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry: bool = False, overloaded: bool = False, retry_after: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.retry = retry
+        self.overloaded = overloaded
+        self.retry_after = retry_after
 
 
 class GraderError(MatchspecError):

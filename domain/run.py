@@ -126,7 +126,6 @@ def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
     return [] if run.pinned else [pinned]
 
 
-<<<<<<< HEAD
 def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
     """Record an answer before it is graded, once: saying it again changes nothing."""
     _open(run)
@@ -135,19 +134,11 @@ def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
 
 
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an asking, once: saying it again changes nothing."""
-    _open(run)
-    return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
-=======
-def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an example, once: a repeat changes nothing. ValueError for a score outside 0-1 or NaN, which JSON lacks."""
+    """Record an asking, once: saying it again changes nothing. ValueError for a score outside 0-1: JSON has no NaN."""
     _open(run)
     if not all(0 <= score <= 1 for score in scored.scores.values()):
         raise ValueError(f"a score must be in 0-1: {scored.scores}")
-    if run.recorded[scored.suite, scored.harness][scored.row]:
-        return []
-    return [scored]
->>>>>>> main
+    return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
 
 
 def resume(run: Run, process: str, crashed: bool, changed: list[str]) -> list[Event]:

@@ -5,6 +5,7 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from domain.events import (
+    ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
@@ -50,7 +51,7 @@ class Listing:
             case Finished(status=status, verdict=verdict):
                 run = self._runs[recorded.run_id]
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
-            case ExamplesPinned() | ExampleScored() | Resumed() | LogCreated():
+            case ExamplesPinned() | ExampleAnswered() | ExampleScored() | Resumed() | LogCreated():
                 pass
             case _:
                 assert_never(recorded.event)

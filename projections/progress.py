@@ -4,7 +4,17 @@ from typing import assert_never
 
 import msgspec
 
-from domain.events import ExampleScored, ExamplesPinned, Finished, LogCreated, PinnedHarness, Recorded, Resumed, Started
+from domain.events import (
+    ExampleAnswered,
+    ExampleScored,
+    ExamplesPinned,
+    Finished,
+    LogCreated,
+    PinnedHarness,
+    Recorded,
+    Resumed,
+    Started,
+)
 
 
 class Progress(msgspec.Struct, omit_defaults=True):
@@ -37,7 +47,7 @@ class ProgressView:
                 self._runs[recorded.run_id].total = _total(harnesses)
             case Finished():
                 del self._runs[recorded.run_id]
-            case Resumed() | LogCreated():
+            case ExampleAnswered() | Resumed() | LogCreated():
                 pass
             case _:
                 assert_never(recorded.event)
@@ -49,8 +59,9 @@ class ProgressView:
 
 
 def _total(harnesses: list[PinnedHarness]) -> int | None:
-    counts = [harness.examples for harness in harnesses]
-    return None if None in counts else sum(count or 0 for count in counts)
+    if any(harness.examples is None for harness in harnesses):
+        return None
+    return sum((harness.examples or 0) * harness.repeats for harness in harnesses)
 
 
 def _percent(counts: _Counts) -> float:

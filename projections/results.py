@@ -5,9 +5,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
-import msgspec
-
 from domain.events import (
+    ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
@@ -23,12 +22,19 @@ KEPT_ROWS = 4_000_000
 
 KEPT_RUNS = 256
 
+Key = tuple[str, str]
+"""A suite's and a harness's name."""
+
 
 class Place(NamedTuple):
-    """Where an example's event stands: its row in the pinned dataset, its version in the run."""
+    """Where an asking's events stand: its row in the pinned dataset, and their versions in the run.
+
+    `answered` is 0 where the whole answer is in `example_scored`.
+    """
 
     row: int
-    version: int
+    scored: int
+    answered: int
 
 
 class Result:
@@ -42,14 +48,17 @@ class Result:
         self.finished: Finished | None = None
         self.finished_at = ""
         self.recorded = 0
-        self._versions: dict[tuple[str, str], array[int]] = {}
+        self._scored: dict[Key, array[int]] = {}
+        self._answered: dict[Key, array[int]] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
         match recorded.event:
-            case ExampleScored(suite=suite, harness=harness, row=row):
+            case ExampleScored() as event:
                 self.recorded += 1
-                self._rows(suite, harness)[row] = recorded.version
+                self._note(self._scored, event, recorded.version)
+            case ExampleAnswered() as event:
+                self._note(self._answered, event, recorded.version)
             case Started() as event:
                 self.started, self.started_at = event, recorded.at
                 self.harnesses = event.harnesses
@@ -75,19 +84,22 @@ class Result:
     @property
     def size(self) -> int:
         """How many rows it holds in memory."""
-        return sum(len(versions) for versions in self._versions.values())
+        return sum(len(versions) for index in (self._scored, self._answered) for versions in index.values())
 
     def places(self, harness: PinnedHarness) -> Iterator[Place]:
-        """Where the recorded examples of a harness stand, in the dataset's order."""
-        versions = self._versions.get((harness.suite, harness.harness), ())
-        return (Place(row, version) for row, version in enumerate(versions) if version)
+        """Where the recorded askings of a harness stand, in the dataset's order, an example's repeats together."""
+        key = (harness.suite, harness.harness)
+        answered = self._answered.get(key)
+        for place, scored in enumerate(self._scored.get(key, ())):
+            if scored:
+                yield Place(place // harness.repeats, scored, answered[place] if answered else 0)
 
-    def _rows(self, suite: str, harness: str) -> "array[int]":
-        key = (suite, harness)
-        if key not in self._versions:
-            rows = next(pinned.rows for pinned in self.harnesses if (pinned.suite, pinned.harness) == key)
-            self._versions[key] = array("I", bytes(4 * (rows or 0)))
-        return self._versions[key]
+    def _note(self, index: "dict[Key, array[int]]", event: ExampleScored | ExampleAnswered, version: int) -> None:
+        key = (event.suite, event.harness)
+        pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)
+        if key not in index:
+            index[key] = array("I", bytes(4 * (pinned.rows or 0) * pinned.repeats))
+        index[key][event.row * pinned.repeats + event.repeat] = version
 
 
 class Results:
@@ -123,71 +135,3 @@ class Results:
 
     def _rows(self) -> int:
         return sum(result.size for result in self._finished.values())
-
-
-class _Line(msgspec.Struct):
-    id: msgspec.Raw
-    input: msgspec.Raw
-    expected: msgspec.Raw
-    tags: msgspec.Raw = msgspec.Raw(b"[]")
-    metadata: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Scored(msgspec.Struct):
-    suite: msgspec.Raw
-    harness: msgspec.Raw
-    output: msgspec.Raw
-    scores: msgspec.Raw
-    passed: msgspec.Raw
-    latency_ms: msgspec.Raw
-    attempts: msgspec.Raw
-    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    errors: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    secrets: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Entry(msgspec.Struct):
-    id: msgspec.Raw
-    input: msgspec.Raw
-    expected: msgspec.Raw
-    output: msgspec.Raw
-    scores: msgspec.Raw
-    passed: msgspec.Raw
-    tags: msgspec.Raw
-    suite: msgspec.Raw
-    harness: msgspec.Raw
-    latency_ms: msgspec.Raw
-    attempts: msgspec.Raw
-    metadata: msgspec.Raw | msgspec.UnsetType
-    error: msgspec.Raw | msgspec.UnsetType
-    errors: msgspec.Raw | msgspec.UnsetType
-    secrets: msgspec.Raw | msgspec.UnsetType
-
-
-_line_decoder = msgspec.json.Decoder(_Line)
-_scored_decoder = msgspec.json.Decoder(_Scored)
-_encoder = msgspec.json.Encoder()
-
-
-def example_entry(line: bytes, body: bytes) -> bytes:
-    """Join an example's entry from its pinned line and its event's body, without decoding their values."""
-    example, scored = _line_decoder.decode(line), _scored_decoder.decode(body)
-    return _encoder.encode(
-        _Entry(
-            example.id,
-            example.input,
-            example.expected,
-            scored.output,
-            scored.scores,
-            scored.passed,
-            example.tags,
-            scored.suite,
-            scored.harness,
-            scored.latency_ms,
-            scored.attempts,
-            example.metadata,
-            scored.error,
-            scored.errors,
-            scored.secrets,
-        )
-    )

@@ -16,6 +16,7 @@ from domain.times import stamp
 from projections.views import Views
 from service.api.app import Api, create_app
 from service.api.guard import App
+from service.execution.pace import Paces
 from service.execution.queue import Limits, Queue
 from service.execution.runner import Runner
 from service.execution.slots import CallSlots
@@ -97,6 +98,7 @@ def _make_world(settings: Settings, log: EventLog, writer: Writer, transport: ht
         log=log,
         writer=writer,
         slots=CallSlots(settings.limits.model_calls),
+        paces=Paces(settings.environment),
         transport=transport,
         environment=settings.environment,
         root=settings.root,

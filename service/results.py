@@ -1,12 +1,16 @@
 """Reads what came out of a run: its result, and its examples joined from pinned and recorded bytes."""
 
-from collections.abc import AsyncIterator, Iterator
-from itertools import islice
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from domain.events import PinnedHarness
 from domain.examples import decode_manifest
-from projections.results import Place, Result, example_entry
+from domain.marks import Marks, marks_of
+from domain.plan import decode_plan
+from projections.entries import Asking, example_entry, repeated_entry
+from projections.results import Place, Result
 from projections.views import Views
 from service.log.event_log import EventLog
 
@@ -47,14 +51,28 @@ class ResultReader:
     async def _harness_entries(self, run_id: str, harness: PinnedHarness, result: Result) -> AsyncIterator[list[bytes]]:
         blocks = self._blocks(harness.manifest or "")
         block = _Block(0, [])
-        for places in _chunks(result.places(harness)):
-            bodies = await self._log.read_bodies(run_id, [place.version for place in places])
+        marks = await self._marks(harness, result) if harness.repeats > 1 else None
+        for examples in _chunks(result.places(harness)):
+            bodies = await self._bodies(run_id, examples)
             entries = []
-            for place, body in zip(places, bodies, strict=True):
-                while place.row >= block.first + len(block.lines):
+            for places in examples:
+                row = places[0].row
+                while row >= block.first + len(block.lines):
                     block = await anext(blocks)
-                entries.append(example_entry(block.lines[place.row - block.first], body))
+                askings = [Asking(bodies[place.scored], bodies.get(place.answered)) for place in places]
+                entries.append(_entry(block.lines[row - block.first], askings, marks))
             yield entries
+
+    async def _bodies(self, run_id: str, examples: Sequence[Sequence[Place]]) -> dict[int, bytes]:
+        versions = [version for places in examples for place in places for version in (place.scored, place.answered)]
+        wanted = [version for version in versions if version]
+        return dict(zip(wanted, await self._log.read_bodies(run_id, wanted), strict=True))
+
+    async def _marks(self, harness: PinnedHarness, result: Result) -> Marks | None:
+        if result.started is None:
+            return None
+        plan = decode_plan(await self._log.read_content(result.started.plan))
+        return marks_of(*plan.harness(harness.suite, harness.harness))
 
     async def _blocks(self, manifest: str) -> AsyncIterator[_Block]:
         first = 0
@@ -63,6 +81,11 @@ class ResultReader:
             first += block.rows
 
 
-def _chunks(places: Iterator[Place]) -> Iterator[list[Place]]:
-    while chunk := list(islice(places, CHUNK)):
+def _chunks(places: Iterator[Place]) -> Iterator[list[list[Place]]]:
+    examples = (list(repeats) for _, repeats in groupby(places, key=attrgetter("row")))
+    while chunk := list(islice(examples, CHUNK)):
         yield chunk
+
+
+def _entry(line: bytes, askings: Sequence[Asking], marks: Marks | None) -> bytes:
+    return example_entry(line, askings[0]) if marks is None else repeated_entry(line, askings, marks)

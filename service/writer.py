@@ -89,6 +89,14 @@ class Writer:
         """
         await self._put(run_id, command, ())
 
+    async def insist(self, run_id: str, command: Command) -> None:
+        """As `do`, but wait while nothing can be recorded."""
+        while True:
+            try:
+                return await self.do(run_id, command)
+            except LogUnavailable:
+                await self.writable()
+
     async def store(self, contents: Sequence[Content]) -> None:
         """Pin contents, before the event that names them."""
         await self._put(LOG, None, contents)

@@ -7,16 +7,16 @@ from time import monotonic
 from typing import NamedTuple
 
 from domain.errors import ModelError
-from service.models.model import Ask
+from service.models.ask import Ask, Reply
 
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 """Holds what an attempt needs of the server's limits."""
 
 
 class Answer(NamedTuple):
-    """What an asking gave: an output, or the error of the last attempt. `latency_ms` is that attempt's."""
+    """What an asking gave: a reply, or the error of the last attempt. `latency_ms` is that attempt's."""
 
-    output: str | None
+    reply: Reply | None
     error: str | None
     latency_ms: float
     attempts: int
@@ -33,24 +33,30 @@ class Patience(NamedTuple):
 async def ask_patiently(ask: Ask, text: str, patience: Patience, slot: Slot) -> Answer:
     """Ask until there is an answer, an error that no retry helps, or no attempt left.
 
-    Before retry N it waits `retry_delay_ms * 2^(N-1)`, without a slot.
+    Before retry N it waits `retry_delay_ms * 2^(N-1)`, or as long as the server asked for where that is longer,
+    without a slot.
     """
     attempts = 0
+    began = monotonic()
     while True:
-        async with slot():
-            attempts += 1
-            began = monotonic()
-            try:
-                output, error = await _within(patience.timeout_seconds, ask, text), None
-            except ModelError as failure:
-                output, error = None, failure
-            latency_ms = round((monotonic() - began) * 1000, 3)
-        if error is None or not error.retry or attempts > patience.retries:
-            return Answer(output, str(error) if error else None, latency_ms, attempts)
-        await asyncio.sleep(patience.retry_delay_ms / 1000 * 2 ** (attempts - 1))
+        attempts += 1
+        try:
+            async with slot():
+                began = monotonic()
+                reply = await _within(patience.timeout_seconds, ask, text)
+            return Answer(reply, None, _milliseconds_since(began), attempts)
+        except ModelError as error:
+            if not error.retry or attempts > patience.retries:
+                return Answer(None, str(error), _milliseconds_since(began), attempts)
+            delay = max(patience.retry_delay_ms / 1000 * 2 ** (attempts - 1), error.retry_after)
+        await asyncio.sleep(delay)
 
 
-async def _within(seconds: float, ask: Ask, text: str) -> str:
+def _milliseconds_since(began: float) -> float:
+    return round((monotonic() - began) * 1000, 3)
+
+
+async def _within(seconds: float, ask: Ask, text: str) -> Reply:
     try:
         async with asyncio.timeout(seconds):
             return await ask(text)

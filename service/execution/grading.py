@@ -1,76 +1,143 @@
 """From an answer to the event that is recorded."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from domain.errors import GraderError
-from domain.events import ExampleScored
-from domain.grader_spec import grader_name
-from domain.graders import Grade, make_grader
-from domain.plan import PlannedHarness, PlannedSuite, threshold_of
+from domain.events import ExampleAnswered, ExampleScored
+from domain.graded import Asked, Graded
+from domain.graders import Grade
+from domain.marks import Marks
 from domain.secrets import Secrets
-from domain.statistics import reaches
 from service.execution.attempts import Answer
 from service.execution.rows import AskedRow
+from service.graders.grader import Grader
 
 
-class NamedGrader(NamedTuple):
-    """A grader ready to use, with the threshold an example is held to."""
+class PureGrader(NamedTuple):
+    """A grader that looks at expected and output only."""
 
     name: str
     grade: Grade
-    threshold: float
+
+
+class OpenGrader(NamedTuple):
+    """A grader that takes its time."""
+
+    name: str
+    grader: Grader
+
+
+class Graders(NamedTuple):
+    """All graders of a harness, and what an example is held to."""
+
+    pure: Sequence[PureGrader]
+    open: Sequence[OpenGrader]
+    marks: Marks
 
 
 class Grades(NamedTuple):
-    """Scores by grader, and why the others gave none."""
+    """Scores by grader, what they tell beside it, and why the others gave none."""
 
     scores: dict[str, float]
+    details: dict[str, object]
     errors: dict[str, str]
 
 
-def named_graders(suite: PlannedSuite, harness: PlannedHarness) -> list[NamedGrader]:
-    """Prepare a harness's graders."""
-    return [
-        NamedGrader(grader_name(grader), make_grader(grader), threshold_of(grader, suite)) for grader in harness.graders
-    ]
+def make_answered(
+    suite: str, harness: str, secrets: Secrets, asked: AskedRow, answer: Answer
+) -> ExampleAnswered | None:
+    """Tell the answer by itself; None where the model gave none. Secrets are replaced first."""
+    if answer.reply is None:
+        return None
+    output, replaced = secrets.replace(answer.reply.output)
+    return ExampleAnswered(
+        suite=suite,
+        harness=harness,
+        example=asked.example.id,
+        repeat=asked.repeat,
+        row=asked.row,
+        output=output,
+        latency_ms=answer.latency_ms,
+        attempts=answer.attempts,
+        usage=answer.reply.usage,
+        secrets=list(replaced),
+    )
 
 
-def score_example(
-    suite: str, harness: str, graders: Sequence[NamedGrader], secrets: Secrets, asked: AskedRow, answer: Answer
-) -> ExampleScored:
-    """Grade an answer. Secrets are replaced first, so that what is recorded is what was graded."""
-    output, replaced = secrets.replace(answer.output) if answer.output is not None else (None, ())
-    error, in_error = secrets.replace(answer.error) if answer.error is not None else (None, ())
-    grades = grade(graders, asked.example.expected, output) if output is not None else Grades({}, {})
+def make_failed(suite: str, harness: str, secrets: Secrets, asked: AskedRow, answer: Answer) -> ExampleScored:
+    """Tell that the model gave no answer."""
+    error, replaced = secrets.replace(answer.error or "")
     return ExampleScored(
         suite=suite,
         harness=harness,
         example=asked.example.id,
-        repeat=0,
+        repeat=asked.repeat,
         row=asked.row,
-        output=output,
-        scores=grades.scores,
-        passed=output is not None and is_passed(graders, grades.scores),
+        output=None,
+        scores={},
+        passed=False,
         latency_ms=answer.latency_ms,
         attempts=answer.attempts,
         error=error,
-        errors=grades.errors,
-        secrets=[*replaced, *in_error],
+        secrets=list(replaced),
     )
 
 
-def grade(graders: Sequence[NamedGrader], expected: str, output: str) -> Grades:
+def make_scored(answered: ExampleAnswered, grades: Grades, passed: bool, *, recorded: bool) -> ExampleScored:
+    """Tell the grades of an answer, and the answer too unless it was `recorded` before."""
+    identity = ExampleScored(
+        suite=answered.suite,
+        harness=answered.harness,
+        example=answered.example,
+        repeat=answered.repeat,
+        row=answered.row,
+        scores=grades.scores,
+        passed=passed,
+        errors=grades.errors,
+        details=grades.details,
+    )
+    if recorded:
+        return identity
+    return replace(
+        identity,
+        output=answered.output,
+        latency_ms=answered.latency_ms,
+        attempts=answered.attempts,
+        usage=answered.usage,
+        secrets=answered.secrets,
+    )
+
+
+async def grade(graders: Graders, asked: Asked) -> Grades:
     """Ask every grader; one that fails does not keep the others from scoring."""
-    grades = Grades({}, {})
-    for grader in graders:
+    grades = Grades({}, {}, {})
+    for pure in graders.pure:
         try:
-            grades.scores[grader.name] = grader.grade(expected, output)
+            grades.scores[pure.name] = pure.grade(asked.expected, asked.output)
         except GraderError as error:
-            grades.errors[grader.name] = str(error)
+            grades.errors[pure.name] = str(error)
+    if graders.open:
+        results = await asyncio.gather(*(_ask(one, asked) for one in graders.open))
+        for one, result in zip(graders.open, results, strict=True):
+            _note(grades, one.name, result)
     return grades
 
 
-def is_passed(graders: Sequence[NamedGrader], scores: Mapping[str, float]) -> bool:
-    """Tell whether every grader scored the example at or above its threshold."""
-    return all(grader.name in scores and reaches(scores[grader.name], grader.threshold) for grader in graders)
+async def _ask(grader: OpenGrader, asked: Asked) -> Graded | GraderError:
+    try:
+        return await grader.grader.grade(asked)
+    except GraderError as error:
+        return error
+
+
+def _note(grades: Grades, name: str, result: Graded | GraderError) -> None:
+    if isinstance(result, GraderError):
+        grades.errors[name] = str(result)
+        return
+    grades.scores[name] = result.score
+    if result.detail is not None:
+        grades.details[name] = result.detail

@@ -1,33 +1,45 @@
 """A harness at work, built from what the log has pinned."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from domain.examples import Example, decode_manifest, is_selected
+from domain.grader_spec import grader_name
+from domain.graders import make_grader
+from domain.marks import marks_of
 from domain.model_spec import CommandModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
-from domain.run import Run
+from domain.run import Key, Run
 from domain.secrets import Secrets, named_variables
 from service.execution.attempts import Patience
-from service.execution.grading import NamedGrader, named_graders
-from service.execution.rows import Rows
+from service.execution.grading import Graders, OpenGrader, PureGrader
+from service.execution.pace import Pace
+from service.execution.rows import Progress, Rows
 from service.execution.world import World
-from service.models.model import Ask, open_model
+from service.graders.opening import GraderWorld, open_grader
+from service.models.ask import Ask
+from service.models.model import open_model
 from service.models.scripts import scripts_of
 
 
 class Job(NamedTuple):
-    """Whom to ask, how to grade, and what is left to ask; `workers` at once."""
+    """Whom to ask and how fast, how to grade, and what is left to ask; `workers` at once."""
 
     suite: str
     harness: str
     ask: Ask
+    pace: Pace | None
     patience: Patience
-    graders: Sequence[NamedGrader]
+    graders: Graders
     secrets: Secrets
     rows: Rows
     workers: int
+
+    async def close(self) -> None:
+        """Let go of what its graders hold."""
+        for one in self.graders.open:
+            await one.grader.close()
 
 
 async def open_jobs(world: World, run: Run, plan: Plan) -> list[Job]:
@@ -48,21 +60,35 @@ async def _open_job(world: World, run: Run, plan: Plan, suite: PlannedSuite, har
     key = (suite.name, harness.name)
     manifest = decode_manifest(await world.log.read_content(run.harnesses[key].manifest or ""))
     folder = world.harness_folder(plan, harness)
+    secrets = _secrets(harness, world.environment)
     return Job(
         suite=suite.name,
         harness=harness.name,
         ask=open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport),
+        pace=world.paces.of(harness.model),
         patience=_patience(harness),
-        graders=named_graders(suite, harness),
-        secrets=_secrets(harness, world.environment),
-        rows=Rows(
-            world.log,
-            manifest,
-            bytes(run.recorded[key]),
-            partial(_selects, frozenset(suite.tags), frozenset(plan.tags)),
-        ),
+        graders=_open_graders(world, suite, harness, folder, secrets),
+        secrets=secrets,
+        rows=Rows(world.log, manifest, _progress(run, key), _selects(suite.tags, plan.tags)),
         workers=harness.concurrency,
     )
+
+
+def _open_graders(
+    world: World, suite: PlannedSuite, harness: PlannedHarness, folder: Path, secrets: Secrets
+) -> Graders:
+    pure, opened = [], []
+    for spec in harness.graders:
+        grader = open_grader(spec, GraderWorld(folder, world.environment, world.transport, secrets))
+        if grader is None:
+            pure.append(PureGrader(grader_name(spec), make_grader(spec)))
+        else:
+            opened.append(OpenGrader(grader_name(spec), grader))
+    return Graders(pure, opened, marks_of(suite, harness))
+
+
+def _progress(run: Run, key: Key) -> Progress:
+    return Progress(run.harnesses[key].repeats, bytes(run.recorded[key]), dict(run.answered[key]))
 
 
 def _asked(plan: Plan, run: Run) -> list[tuple[PlannedSuite, PlannedHarness]]:
@@ -81,8 +107,9 @@ def _changed_scripts(world: World, plan: Plan, harness: PlannedHarness) -> list[
     return sorted(name for name in now.keys() | harness.code.keys() if now.get(name) != harness.code.get(name))
 
 
-def _selects(suite_tags: frozenset[str], request_tags: frozenset[str], example: Example) -> bool:
-    return is_selected(example.tags, suite_tags, request_tags)
+def _selects(suite_tags: Sequence[str], request_tags: Sequence[str]) -> Callable[[Example], bool]:
+    of_suite, of_request = frozenset(suite_tags), frozenset(request_tags)
+    return lambda example: is_selected(example.tags, of_suite, of_request)
 
 
 def _patience(harness: PlannedHarness) -> Patience:

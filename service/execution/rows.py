@@ -1,35 +1,48 @@
-"""The examples a harness has still to ask, read from their pinned blocks as they are needed."""
+"""The askings a harness has still to do, read from their pinned blocks as they are needed."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from domain.examples import Example, Manifest, decode_line
+from domain.examples import Block, Example, Manifest, decode_line
 from service.log.event_log import EventLog
 
 
 class AskedRow(NamedTuple):
-    """An example with its 0-based place in the pinned dataset."""
+    """An example with its 0-based place in the pinned dataset, and which repeat is asked.
+
+    `answered` is the version of the event that has the answer already; 0 where the model is to be asked.
+    """
 
     row: int
     example: Example
+    repeat: int
+    answered: int
+
+
+class Progress(NamedTuple):
+    """How far a harness was: askings scored, marked at `row * repeats + repeat`; versions of those only answered."""
+
+    repeats: int
+    recorded: bytes
+    answered: Mapping[int, int]
 
 
 class Rows:
-    """Gives every row that is selected and not yet recorded, once, in the dataset's order."""
+    """Gives every asking that is selected and not yet recorded, once, in the dataset's order."""
 
-    def __init__(self, log: EventLog, manifest: Manifest, recorded: bytes, selects: Callable[[Example], bool]) -> None:
+    def __init__(self, log: EventLog, manifest: Manifest, before: Progress, selects: Callable[[Example], bool]) -> None:
         self._log = log
         self._blocks = deque(manifest.blocks)
-        self._recorded = recorded
+        self._before = before
         self._selects = selects
         self._next_row = 0
         self._ready: deque[AskedRow] = deque()
         self._reading = asyncio.Lock()
 
     async def take(self) -> AskedRow | None:
-        """Take the next row; None when there is none left."""
+        """Take the next asking; None when there is none left."""
         while not self._ready:
             async with self._reading:
                 if not self._ready and not await self._read_block():
@@ -41,8 +54,18 @@ class Rows:
             return False
         block = self._blocks.popleft()
         first, self._next_row = self._next_row, self._next_row + block.rows
-        if 0 in self._recorded[first : self._next_row]:
-            lines = (await self._log.read_content(block.digest)).splitlines()
-            rows = (AskedRow(first + place, decode_line(line)) for place, line in enumerate(lines))
-            self._ready.extend(row for row in rows if not self._recorded[row.row] and self._selects(row.example))
+        repeats = self._before.repeats
+        if 0 in self._before.recorded[first * repeats : self._next_row * repeats]:
+            self._ready.extend(await self._left_of(block, first))
         return True
+
+    async def _left_of(self, block: Block, first: int) -> list[AskedRow]:
+        lines = (await self._log.read_content(block.digest)).splitlines()
+        examples = ((first + place, decode_line(line)) for place, line in enumerate(lines))
+        return [left for row, example in examples if self._selects(example) for left in self._left(row, example)]
+
+    def _left(self, row: int, example: Example) -> Iterator[AskedRow]:
+        for repeat in range(self._before.repeats):
+            place = row * self._before.repeats + repeat
+            if not self._before.recorded[place]:
+                yield AskedRow(row, example, repeat, self._before.answered.get(place, 0))

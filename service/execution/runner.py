@@ -2,20 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack
 
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
-from domain.events import Event, ExampleScored, ExamplesPinned
+from domain.events import ExamplesPinned
 from domain.plan import Plan, decode_plan, name_left_out
-from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, pin_examples, record_score, resume
-from service.execution.attempts import ask_patiently
-from service.execution.grading import score_example
-from service.execution.jobs import Job, find_changed_scripts, open_jobs
+from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, pin_examples, resume
+from service.execution.jobs import find_changed_scripts, open_jobs
 from service.execution.lanes import Lane, make_lanes
 from service.execution.pinning import pin_plan
-from service.execution.rows import AskedRow
+from service.execution.scoring import Scorer, Stopping
 from service.execution.world import World
 from service.version import VERSION
 from service.writer import Command
@@ -23,10 +19,6 @@ from service.writer import Command
 logger = logging.getLogger("matchspec.run")
 
 RETRY_SECONDS = 1.0
-
-
-class _Stopping(Exception):
-    """The server stops: no new call."""
 
 
 class Runner:
@@ -62,23 +54,26 @@ class Runner:
             await self._pin(plan)
         if not self._run.total:
             raise NoExamples
-        jobs = await open_jobs(self._world, self._run, plan)
-        if self._taken_over and not self._complete:
-            await self._take_over(plan)
-        await self._work(make_lanes(jobs, plan.concurrency))
+        async with AsyncExitStack() as stack:
+            jobs = await open_jobs(self._world, self._run, plan)
+            for job in jobs:
+                stack.push_async_callback(job.close)
+            if self._taken_over and not self._complete:
+                await self._take_over(plan)
+            await self._work(make_lanes(jobs, plan.concurrency))
         if self._complete:
-            await self._record(lambda run, at: finish(run, plan, at))
+            await self._insist(lambda run, at: finish(run, plan, at))
 
     async def _pin(self, plan: Plan) -> None:
         folder = self._world.config_folder(plan)
         harnesses = await pin_plan(plan, self._run.harnesses.values(), folder, self._world.writer)
         pinned = ExamplesPinned(harnesses=harnesses, warnings=name_left_out(harnesses))
-        await self._record(lambda run, _at: pin_examples(run, pinned))
+        await self._insist(lambda run, _at: pin_examples(run, pinned))
 
     async def _take_over(self, plan: Plan) -> None:
         world = self._world
         changed = [*find_changed_scripts(world, self._run, plan), *_find_changed_version(self._run)]
-        await self._record(lambda run, _at: resume(run, world.process, world.log.crashed, changed))
+        await self._insist(lambda run, _at: resume(run, world.process, world.log.crashed, changed))
         self._taken_over = False
 
     async def _work(self, lanes: list[Lane]) -> None:
@@ -89,31 +84,16 @@ class Runner:
                     workers.create_task(self._work_lane(lane))
 
     async def _work_lane(self, lane: Lane) -> None:
+        scorer = Scorer(self._world, self._run_id)
         try:
             while not self._world.stopping.is_set() and (taken := await lane.take()):
                 await self._world.writer.writable()
-                await self._score(*taken)
-        except _Stopping:
+                await scorer.score(*taken)
+        except Stopping:
             return
 
-    async def _score(self, job: Job, asked: AskedRow) -> None:
-        answer = await ask_patiently(job.ask, asked.example.input, job.patience, self._slot)
-        scored = score_example(job.suite, job.harness, job.graders, job.secrets, asked, answer)
-        await self._record(partial(_record_score, scored))
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        async with self._world.slots.call(self._run_id):
-            if self._world.stopping.is_set():
-                raise _Stopping
-            yield
-
-    async def _record(self, command: Command) -> None:
-        while True:
-            try:
-                return await self._world.writer.do(self._run_id, command)
-            except LogUnavailable:
-                await self._world.writer.writable()
+    async def _insist(self, command: Command) -> None:
+        await self._world.writer.insist(self._run_id, command)
 
     async def _give_up(self, error: Exception) -> None:
         expected = isinstance(error, MatchspecError)
@@ -124,7 +104,7 @@ class Runner:
         except MatchspecError:
             plan = None
         try:
-            await self._record(lambda run, at: abandon(run, plan, reason, at))
+            await self._insist(lambda run, at: abandon(run, plan, reason, at))
         except RunClosed:
             return
 
@@ -145,10 +125,6 @@ class Runner:
         if started is None:
             raise RunClosed
         return decode_plan(await self._world.log.read_content(started.plan))
-
-
-def _record_score(scored: ExampleScored, run: Run, _at: str) -> list[Event]:
-    return record_score(run, scored)
 
 
 def _find_changed_version(run: Run) -> list[str]:

@@ -1,4 +1,4 @@
-"""The server's model calls, shared fairly between runs."""
+"""A limit of calls at once, shared fairly between runs."""
 
 import asyncio
 from collections import Counter, deque
@@ -7,15 +7,23 @@ from contextlib import asynccontextmanager
 
 
 class CallSlots:
-    """At most `limit` model calls at once. A free slot goes to the waiting run with the fewest calls in flight.
+    """At most `limit` calls at once. A free slot goes to the waiting run with the fewest calls in flight."""
 
-    Runs that are equal in this take turns.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._free = limit
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._in_flight: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self.used = 0
+
+    @property
+    def limit(self) -> float:
+        """How many calls there may be at once; when it falls, those in flight go on."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: float) -> None:
+        self._limit = limit
+        self._pass_on()
 
     @asynccontextmanager
     async def call(self, run_id: str) -> AsyncIterator[None]:
@@ -27,7 +35,7 @@ class CallSlots:
             self._release(run_id)
 
     async def _acquire(self, run_id: str) -> None:
-        if self._free and not self._waiting:
+        if self.used < self._limit and not self._waiting:
             self._take(run_id)
             return
         turn = asyncio.get_running_loop().create_future()
@@ -40,23 +48,23 @@ class CallSlots:
             raise
 
     def _take(self, run_id: str) -> None:
-        self._free -= 1
+        self.used += 1
         self._in_flight[run_id] += 1
 
     def _release(self, run_id: str) -> None:
-        self._free += 1
+        self.used -= 1
         self._in_flight[run_id] -= 1
         if not self._in_flight[run_id]:
             del self._in_flight[run_id]
         self._pass_on()
 
     def _pass_on(self) -> None:
-        while self._free and self._waiting:
+        while self.used < self._limit and self._waiting:
             run_id = min(self._waiting, key=self._in_flight.__getitem__)
-            turns = self._waiting.pop(run_id)
+            turns = self._waiting[run_id]
             turn = turns.popleft()
-            if turns:
-                self._waiting[run_id] = turns
+            if not turns:
+                del self._waiting[run_id]
             if not turn.done():
                 self._take(run_id)
                 turn.set_result(None)

@@ -13,12 +13,8 @@ from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNot
 from domain.events import PinnedHarness, Started
 from domain.examples import digest
 from domain.mistakes import nearest
-<<<<<<< HEAD
 from domain.model_spec import CommandModel
-from domain.plan import HarnessSource, Plan, encode_plan, plan_suite, without_left_out
-=======
 from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, without_left_out
->>>>>>> main
 from domain.run import start
 from domain.run_id import make_run_id
 from domain.spec import Suite

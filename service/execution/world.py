@@ -8,6 +8,7 @@ from typing import NamedTuple
 import httpx
 
 from domain.plan import Plan, PlannedHarness
+from service.execution.pace import Paces
 from service.execution.slots import CallSlots
 from service.log.event_log import EventLog
 from service.writer import Writer
@@ -22,6 +23,7 @@ class World(NamedTuple):
     log: EventLog
     writer: Writer
     slots: CallSlots
+    paces: Paces
     transport: httpx.AsyncBaseTransport
     environment: Mapping[str, str]
     root: Path

@@ -4,13 +4,14 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 from domain.errors import ModelError
 from domain.model_spec import CommandModel
+from service.models.ask import Ask, Reply
 from service.models.reply import MAX_BYTES
 
 STDERR_BYTES = 2_000
@@ -19,13 +20,11 @@ REAP_SECONDS = 5
 KEPT_BACK = "MATCHSPEC_API_KEY"
 
 
-def open_command(
-    spec: CommandModel, *, folder: Path, environment: Mapping[str, str]
-) -> Callable[[str], Awaitable[str]]:
+def open_command(spec: CommandModel, *, folder: Path, environment: Mapping[str, str]) -> Ask:
     """Prepare the model. Nothing that a call starts outlives it, but what left its process group."""
     inherited = {name: value for name, value in environment.items() if name != KEPT_BACK}
 
-    async def ask(text: str) -> str:
+    async def ask(text: str) -> Reply:
         if spec.input_via != "stdin" and "\0" in text:
             raise ModelError("the input holds a zero character, which only `input_via: stdin` can carry")
         argv = [*spec.command, text] if spec.input_via == "arg" else spec.command
@@ -36,7 +35,7 @@ def open_command(
             await call.ended()
         finally:
             await _sweep(transport, call)
-        return _output(call, transport.get_returncode())
+        return Reply(_output(call, transport.get_returncode()))
 
     return ask
 

@@ -7,25 +7,30 @@ import jmespath
 import msgspec
 
 from domain.errors import ModelError
+from service.models.ask import Reply
 from service.models.reply import on_one_line, storable
+from service.models.usage import usage_in
 
 MAX_KEYS_SHOWN = 10
 _decode = msgspec.json.Decoder().decode
 
 
-def compile_path(path: str) -> Callable[[bytes, httpx.Response], str]:
-    """Prepare a path; what it gives takes a body and returns the string there. Raises ModelError, not to be retried."""
+def compile_path(path: str) -> Callable[[bytes, httpx.Response], Reply]:
+    """Prepare a path; what it gives takes a body and returns the string there, and the tokens the body tells.
+
+    Raises ModelError, not to be retried.
+    """
     search = jmespath.compile(path).search
     steps = _plain_steps(path)
 
-    def pick(body: bytes, _response: httpx.Response) -> str:
+    def pick(body: bytes, _response: httpx.Response) -> Reply:
         tree = _parsed(body)
         try:
             found = search(tree)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise ModelError(f"response_path {path} failed on the reply: {on_one_line(str(error))}") from None
         if isinstance(found, str):
-            return storable(found)
+            return Reply(storable(found), usage_in(tree))
         raise ModelError(f"response_path {path}: {_missing(tree, steps) if found is None else _kind(found)}")
 
     return pick

@@ -56,6 +56,7 @@ class Transport(httpx.AsyncBaseTransport):
                 headers=headers,
                 data=content if len(content) <= WARNED_BYTES else _slices(content),
                 allow_redirects=False,
+                proxy=request.extensions.get("proxy"),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _translated(error) from error
@@ -96,6 +97,8 @@ async def _slices(content: bytes) -> AsyncIterator[bytes]:
 # The first row that fits tells the kind of a failure: subclasses stand before what they derive from.
 _KINDS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
     (aiohttp.ClientConnectorDNSError, httpx.ConnectError, "name not found"),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError, "the proxy can't be reached"),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError, "the proxy refused"),
     (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, "TLS failure: the certificate is not trusted"),
     (aiohttp.ClientSSLError, httpx.ConnectError, "TLS failure"),
     (ssl.SSLError, httpx.ReadError, "TLS failure"),

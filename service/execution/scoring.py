@@ -1,0 +1,79 @@
+"""One asking, from the model's answer to the recorded score."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
+
+from domain import codec
+from domain.errors import LogUnreadable
+from domain.events import Event, ExampleAnswered, ExampleScored
+from domain.graded import Asked
+from domain.run import Run, record_answer, record_score
+from service.execution.attempts import ask_patiently
+from service.execution.grading import grade, make_answered, make_failed, make_scored
+from service.execution.jobs import Job
+from service.execution.rows import AskedRow
+from service.execution.world import World
+
+
+class Stopping(Exception):
+    """The server stops: no new call."""
+
+
+class Scorer:
+    """Asks, grades and records for one run. Raises Stopping instead of making a call once the server stops."""
+
+    def __init__(self, world: World, run_id: str) -> None:
+        self._world = world
+        self._run_id = run_id
+
+    async def score(self, job: Job, asked: AskedRow) -> None:
+        """Bring one asking to its recorded score.
+
+        Where a grader takes its time, the answer is recorded first: a crash in between never asks the model again.
+        """
+        recorded = asked.answered > 0
+        answered = await self._recall(asked.answered) if recorded else await self._ask(job, asked)
+        if answered is None:
+            return
+        if job.graders.open and not recorded:
+            await self._world.writer.insist(self._run_id, partial(_record_answer, answered))
+            recorded = True
+        example = asked.example
+        grades = await grade(job.graders, Asked(example.input, example.expected, answered.output, example.metadata))
+        passed = job.graders.marks.passes(grades.scores)
+        await self._record(make_scored(answered, grades, passed, recorded=recorded))
+
+    async def _ask(self, job: Job, asked: AskedRow) -> ExampleAnswered | None:
+        """Ask the model; where it gives no answer, record that and return None."""
+        answer = await ask_patiently(job.ask, asked.example.input, job.patience, partial(self._slot, job))
+        answered = make_answered(job.suite, job.harness, job.secrets, asked, answer)
+        if answered is None:
+            await self._record(make_failed(job.suite, job.harness, job.secrets, asked, answer))
+        return answered
+
+    async def _recall(self, version: int) -> ExampleAnswered:
+        (body,) = await self._world.log.read_bodies(self._run_id, [version])
+        event = codec.decode("example_answered", body)
+        if not isinstance(event, ExampleAnswered):
+            raise LogUnreadable
+        return event
+
+    @asynccontextmanager
+    async def _slot(self, job: Job) -> AsyncIterator[None]:
+        """Hold what an attempt needs: first the service's pace, so that waiting for it takes no slot of the server."""
+        async with job.pace.call(self._run_id) if job.pace else nullcontext(), self._world.slots.call(self._run_id):
+            if self._world.stopping.is_set():
+                raise Stopping
+            yield
+
+    async def _record(self, scored: ExampleScored) -> None:
+        await self._world.writer.insist(self._run_id, partial(_record_score, scored))
+
+
+def _record_answer(answered: ExampleAnswered, run: Run, _at: str) -> list[Event]:
+    return record_answer(run, answered)
+
+
+def _record_score(scored: ExampleScored, run: Run, _at: str) -> list[Event]:
+    return record_score(run, scored)

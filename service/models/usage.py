@@ -1,0 +1,23 @@
+"""Tokens, where a reply tells them."""
+
+from domain.events import Usage
+
+_NAMES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
+"""As chat completions call them, and as other services do."""
+
+MOST = 10**12
+
+
+def usage_in(reply: object) -> Usage | None:
+    """Find `usage` in a decoded reply; None where there is none, or it makes no sense."""
+    usage = reply.get("usage") if isinstance(reply, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    for sent, received in _NAMES:
+        tokens = (usage.get(sent), usage.get(received, 0))
+        match tokens:
+            case (int(sent_tokens), int(received_tokens)) if all(0 <= number <= MOST for number in tokens):
+                return Usage(input_tokens=int(sent_tokens), output_tokens=int(received_tokens))
+            case _:
+                continue
+    return None
