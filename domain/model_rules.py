@@ -10,7 +10,7 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 
 from domain import variables
-from domain.model_spec import CommandModel, HttpModel, Model
+from domain.model_spec import CommandModel, HttpModel, Model, OpenAIModel
 from domain.not_json import why_not_json
 
 Place = tuple[str | int, ...]
@@ -37,12 +37,14 @@ def find_model_faults(model: Model) -> Iterator[Fault]:
     """Tell what is wrong with a model; places begin with `model`."""
     match model:
         case HttpModel():
-            yield from _endpoint_faults(model.endpoint)
-            for name, value in model.headers.items():
-                yield from _header_faults(name, value)
-            yield from _key_faults(model)
+            yield from find_url_faults(model.endpoint, ("model", "endpoint"))
+            yield from _remote_faults(model)
             yield from _template_faults(model.request_template)
             yield from _path_faults(model.response_path)
+        case OpenAIModel():
+            yield from find_url_faults(model.base_url, ("model", "base_url"))
+            yield from _remote_faults(model)
+            yield from _params_faults(model)
         case CommandModel():
             yield from _command_faults(model.command)
         case _:
@@ -51,18 +53,36 @@ def find_model_faults(model: Model) -> Iterator[Fault]:
 
 def find_variables(model: Model) -> list[tuple[Place, str]]:
     """List the environment variables a model needs, each with the field that names it."""
-    if not isinstance(model, HttpModel):
+    if not isinstance(model, HttpModel | OpenAIModel):
         return []
-    needed: list[tuple[Place, str]] = [(("model", "endpoint"), name) for name in variables.names(model.endpoint)]
-    for header, value in model.headers.items():
-        needed += [(("model", "headers", header), name) for name in variables.names(value)]
+    url = ("endpoint", model.endpoint) if isinstance(model, HttpModel) else ("base_url", model.base_url)
+    texts: list[tuple[Place, str]] = [(("model", url[0]), url[1]), (("model", "proxy"), model.proxy or "")]
+    texts += [(("model", "headers", header), value) for header, value in model.headers.items()]
+    needed = [(place, name) for place, text in texts for name in variables.names(text)]
     if model.api_key_env is not None:
         needed.append((("model", "api_key_env"), model.api_key_env))
     return needed
 
 
-def _endpoint_faults(endpoint: str) -> Iterator[Fault]:
-    place = ("model", "endpoint")
+def _remote_faults(model: HttpModel | OpenAIModel) -> Iterator[Fault]:
+    for name, value in model.headers.items():
+        yield from _header_faults(name, value)
+    yield from _key_faults(model)
+    if model.proxy is not None:
+        yield from find_url_faults(model.proxy, ("model", "proxy"))
+
+
+def _params_faults(model: OpenAIModel) -> Iterator[Fault]:
+    for name in sorted(model.params.keys() & {"model", "messages", "stream"}):
+        yield Fault(("model", "params", name), "is set by matchspec itself; leave it out")
+    if any(INPUT in text for text in _strings(model.params)):
+        yield Fault(("model", "params"), f"must not hold {INPUT}: the input is the user's message")
+    if model.system is not None and INPUT in model.system:
+        yield Fault(("model", "system"), f"must not hold {INPUT}: the input is the user's message")
+
+
+def find_url_faults(endpoint: str, place: Place) -> Iterator[Fault]:
+    """Tell what is wrong with an address."""
     if variables.has_broken_reference(endpoint):
         yield Fault(place, "holds a `${` that begins no ${NAME}")
     elif _NOT_IN_URL.search(endpoint):
@@ -100,7 +120,7 @@ def _header_faults(name: str, value: str) -> Iterator[Fault]:
         yield Fault(place, "must not hold the secret itself; use api_key_env, or ${NAME} with a variable that holds it")
 
 
-def _key_faults(model: HttpModel) -> Iterator[Fault]:
+def _key_faults(model: HttpModel | OpenAIModel) -> Iterator[Fault]:
     place = ("model", "api_key_env")
     if model.api_key_env is None:
         return

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from domain.model_spec import HttpModel, Model
-from domain.variables import names
+from domain.model_rules import find_variables
+from domain.model_spec import Model
 
 SHORTEST = 8  # characters; replacing shorter values would mangle ordinary words
 
@@ -37,9 +37,5 @@ class Secrets:
 
 
 def named_variables(spec: Model) -> set[str]:
-    """Tell which environment variables a model names: its `api_key_env`, and `${NAME}` in endpoint and headers."""
-    if not isinstance(spec, HttpModel):
-        return set()
-    texts = [spec.endpoint, *spec.headers.values()]
-    named = {name for text in texts for name in names(text)}
-    return named | ({spec.api_key_env} if spec.api_key_env else set())
+    """Tell which environment variables a model names."""
+    return {name for _, name in find_variables(spec)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.events import Row, Status, Verdict
+from domain.events import Information, Row, Status, Usage, Verdict
 from domain.spec import Suite
 from domain.times import whole_seconds
 from projections.listing import ListedRun, Page
@@ -29,8 +29,11 @@ class RunDocument(msgspec.Struct):
     error: str | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     grader_results: list[Row] | UnsetType = UNSET
+    informational: list[Information] | UnsetType = UNSET
     model_errors: int | UnsetType = UNSET
     grader_errors: int | UnsetType = UNSET
+    usage: Usage | UnsetType = UNSET
+    cost: float | UnsetType = UNSET
 
 
 class ListedDocument(msgspec.Struct):
@@ -126,6 +129,9 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
         grader_results=end.rows,
         model_errors=end.model_errors,
         grader_errors=end.grader_errors,
+        informational=end.informational or UNSET,
+        usage=end.usage or UNSET,
+        cost=UNSET if end.cost is None else end.cost,
     )
 
 

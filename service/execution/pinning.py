@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from domain.events import PinnedHarness
 from domain.examples import Block, Cut, Example, Manifest, cut_blocks, digest, encode_manifest, is_selected
 from domain.plan import Plan
@@ -28,11 +30,11 @@ class Pinned(NamedTuple):
     rows: int
     tag_sets: Counter[frozenset[str]]
 
-    def for_harness(self, suite: str, harness: str, suite_tags: Iterable[str], tags: Iterable[str]) -> PinnedHarness:
-        """Name it for a harness, with the number of rows that take part."""
+    def fill(self, harness: PinnedHarness, suite_tags: Iterable[str], tags: Iterable[str]) -> PinnedHarness:
+        """Name it in a harness that waits for its dataset, with the number of rows that take part."""
         of_suite, of_request = frozenset(suite_tags), frozenset(tags)
         selected = sum(rows for carried, rows in self.tag_sets.items() if is_selected(carried, of_suite, of_request))
-        return PinnedHarness(suite=suite, harness=harness, manifest=self.manifest, rows=self.rows, examples=selected)
+        return replace(harness, manifest=self.manifest, rows=self.rows, examples=selected)
 
 
 async def pin_dataset(read: ReadExamples, writer: Writer) -> Pinned:
@@ -56,7 +58,7 @@ async def _pin_harness(plan: Plan, harness: PinnedHarness, folder: Path, writer:
     suite, planned = plan.harness(harness.suite, harness.harness)
     dataset = DatasetPath(planned.dataset, folder / planned.dataset)
     pinned = await pin_dataset(partial(read_dataset, dataset, stop_at_first=True), writer)
-    return pinned.for_harness(suite.name, planned.name, suite.tags, plan.tags)
+    return pinned.fill(harness, suite.tags, plan.tags)
 
 
 def _counting(examples: Iterator[Example], tag_sets: Counter[frozenset[str]]) -> Iterator[Example]:

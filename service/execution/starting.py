@@ -107,12 +107,8 @@ class Starter:
                 if source not in datasets:
                     datasets[source] = await self._pin_dataset(harness)
                 content = datasets[source]
-                name = harness.spec.name
-                pinned.append(
-                    content.for_harness(suite.name, name, suite.tags, tags)
-                    if content
-                    else PinnedHarness(suite=suite.name, harness=name)
-                )
+                waiting = PinnedHarness(suite=suite.name, harness=harness.spec.name, repeats=harness.spec.repeats)
+                pinned.append(content.fill(waiting, suite.tags, tags) if content else waiting)
         return pinned
 
     async def _pin_dataset(self, harness: HarnessFile) -> Pinned | None:
