@@ -113,7 +113,7 @@ def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
 
 
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an example, once: a repeat changes nothing. ValueError for a score outside 0-1 or NaN, which JSON lacks."""
+    """Record an example, once: a repeat changes nothing. ValueError for a score that is not in 0-1, NaN included."""
     _open(run)
     if not all(0 <= score <= 1 for score in scored.scores.values()):
         raise ValueError(f"a score must be in 0-1: {scored.scores}")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from domain.grader_rules import ServiceGrader, find_service_variables
 from domain.spec import HttpModel, Model
 from domain.variables import names
 
@@ -43,3 +44,8 @@ def named_variables(spec: Model) -> set[str]:
     texts = [spec.endpoint, *spec.headers.values()]
     named = {name for text in texts for name in names(text)}
     return named | ({spec.api_key_env} if spec.api_key_env else set())
+
+
+def grader_variables(grader: ServiceGrader) -> set[str]:
+    """Tell which environment variables a grader names: its `api_key_env`, and `${NAME}` in its endpoint."""
+    return {name for _, name in find_service_variables(grader, ())}

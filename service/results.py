@@ -11,6 +11,10 @@ from projections.views import Views
 from service.log.event_log import EventLog
 
 CHUNK = 200
+SMALL_BYTES = 20_000
+"""Events up to this size are read many at once, larger ones one by one: a model's reply may have 8 MB."""
+
+PART_BYTES = 1_000_000
 
 
 class _Block(NamedTuple):
@@ -38,7 +42,7 @@ class ResultReader:
         return result
 
     async def entries(self, run_id: str, result: Result) -> AsyncIterator[list[bytes]]:
-        """Give the examples' entries as JSON, in the order suites, harnesses, dataset, some hundred at a time."""
+        """Give the examples' entries as JSON, in the order suites, harnesses, dataset, a bounded part at a time."""
         for harness in result.harnesses:
             if harness.manifest is not None:
                 async for entries in self._harness_entries(run_id, harness, result):
@@ -48,13 +52,19 @@ class ResultReader:
         blocks = self._blocks(harness.manifest or "")
         block = _Block(0, [])
         for places in _chunks(result.places(harness)):
-            bodies = await self._log.read_bodies(run_id, [place.version for place in places])
-            entries = []
-            for place, body in zip(places, bodies, strict=True):
+            bodies = await self._log.read_bodies(run_id, [place.version for place in places], SMALL_BYTES)
+            entries, size = [], 0
+            for place in places:
                 while place.row >= block.first + len(block.lines):
                     block = await anext(blocks)
+                body = bodies.get(place.version) or await self._log.read_body(run_id, place.version)
                 entries.append(example_entry(block.lines[place.row - block.first], body))
-            yield entries
+                size += len(entries[-1])
+                if size > PART_BYTES:
+                    yield entries
+                    entries, size = [], 0
+            if entries:
+                yield entries
 
     async def _blocks(self, manifest: str) -> AsyncIterator[_Block]:
         first = 0

@@ -54,7 +54,7 @@ async def _open_job(world: World, run: Run, plan: Plan, suite: PlannedSuite, har
         ask=open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport),
         patience=_patience(harness),
         graders=named_graders(suite, harness),
-        secrets=_secrets(harness, world.environment),
+        secrets=_secrets(plan, world.environment),
         rows=Rows(
             world.log,
             manifest,
@@ -90,5 +90,7 @@ def _patience(harness: PlannedHarness) -> Patience:
     return Patience(own or harness.timeout_seconds, harness.retries, harness.retry_delay_ms)
 
 
-def _secrets(harness: PlannedHarness, environment: Mapping[str, str]) -> Secrets:
-    return Secrets({name: environment[name] for name in named_variables(harness.model) if name in environment})
+def _secrets(plan: Plan, environment: Mapping[str, str]) -> Secrets:
+    """Those of all harnesses: a command's environment holds them all."""
+    named = {name for suite in plan.suites for harness in suite.harnesses for name in named_variables(harness.model)}
+    return Secrets({name: environment[name] for name in named if name in environment})

@@ -62,10 +62,11 @@ class Runner:
             await self._pin(plan)
         if not self._run.total:
             raise NoExamples
-        jobs = await open_jobs(self._world, self._run, plan)
-        if self._taken_over and not self._complete:
-            await self._take_over(plan)
-        await self._work(make_lanes(jobs, plan.concurrency))
+        if not self._complete:
+            jobs = await open_jobs(self._world, self._run, plan)
+            if self._taken_over:
+                await self._take_over(plan)
+            await self._work(make_lanes(jobs, plan.concurrency))
         if self._complete:
             await self._record(lambda run, at: finish(run, plan, at))
 
