@@ -23,5 +23,15 @@ def has_broken_reference(text: str) -> bool:
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Put the values in, once: a `${NAME}` within a value stays as it is. KeyError(name) where one is not set."""
-    return _REFERENCE.sub(lambda reference: environment[reference[1]], text)
+    """Put the values in, once: a `${NAME}` within a value stays as it is.
+
+    KeyError(name) where one is not set; an empty one counts as that.
+    """
+
+    def value_of(reference: re.Match[str]) -> str:
+        value = environment.get(reference[1])
+        if not value:
+            raise KeyError(reference[1])
+        return value
+
+    return _REFERENCE.sub(value_of, text)

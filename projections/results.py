@@ -36,6 +36,11 @@ class Place(NamedTuple):
     scored: int
     answered: int
 
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Those there are."""
+        return (self.scored, self.answered) if self.answered else (self.scored,)
+
 
 class Result:
     """One run, folded from its events."""

@@ -15,6 +15,10 @@ from projections.views import Views
 from service.log.event_log import EventLog
 
 CHUNK = 200
+SMALL_BYTES = 20_000
+"""Events up to this size are read many at once, larger ones one by one: a model's reply may have 8 MB."""
+
+PART_BYTES = 1_000_000
 
 
 class _Block(NamedTuple):
@@ -42,7 +46,7 @@ class ResultReader:
         return result
 
     async def entries(self, run_id: str, result: Result) -> AsyncIterator[list[bytes]]:
-        """Give the examples' entries as JSON, in the order suites, harnesses, dataset, some hundred at a time."""
+        """Give the examples' entries as JSON, in the order suites, harnesses, dataset, a bounded part at a time."""
         for harness in result.harnesses:
             if harness.manifest is not None:
                 async for entries in self._harness_entries(run_id, harness, result):
@@ -52,21 +56,31 @@ class ResultReader:
         blocks = self._blocks(harness.manifest or "")
         block = _Block(0, [])
         marks = await self._marks(harness, result) if harness.repeats > 1 else None
-        for examples in _chunks(result.places(harness)):
-            bodies = await self._bodies(run_id, examples)
-            entries = []
-            for places in examples:
-                row = places[0].row
-                while row >= block.first + len(block.lines):
-                    block = await anext(blocks)
-                askings = [Asking(bodies[place.scored], bodies.get(place.answered)) for place in places]
-                entries.append(_entry(block.lines[row - block.first], askings, marks))
+        entries, size = [], 0
+        async for row, askings in self._askings(run_id, result.places(harness)):
+            while row >= block.first + len(block.lines):
+                block = await anext(blocks)
+            entries.append(_entry(block.lines[row - block.first], askings, marks))
+            size += len(entries[-1])
+            if size > PART_BYTES or len(entries) == CHUNK:
+                yield entries
+                entries, size = [], 0
+        if entries:
             yield entries
 
-    async def _bodies(self, run_id: str, examples: Sequence[Sequence[Place]]) -> dict[int, bytes]:
-        versions = [version for places in examples for place in places for version in (place.scored, place.answered)]
-        wanted = [version for version in versions if version]
-        return dict(zip(wanted, await self._log.read_bodies(run_id, wanted), strict=True))
+    async def _askings(self, run_id: str, places: Iterator[Place]) -> AsyncIterator[tuple[int, list[Asking]]]:
+        """Give each row with its askings; large events are read one by one, so that no chunk is large."""
+        for chunk in _chunks(places):
+            versions = [version for example in chunk for place in example for version in place.versions]
+            bodies = await self._log.read_bodies(run_id, versions, SMALL_BYTES)
+            for example in chunk:
+                large = [version for place in example for version in place.versions if version not in bodies]
+                own = (
+                    bodies | {version: await self._log.read_body(run_id, version) for version in large}
+                    if large
+                    else bodies
+                )
+                yield example[0].row, [Asking(own[place.scored], own.get(place.answered)) for place in example]
 
     async def _marks(self, harness: PinnedHarness, result: Result) -> Marks | None:
         if result.started is None:

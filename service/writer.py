@@ -60,9 +60,11 @@ class Writer:
         async for recorded in self._log.read_ends():
             self._views.apply(recorded)
         for run_id in self._views.listing.unfinished():
-            async for recorded in self._log.read_run(run_id, after=1):
-                self._views.apply(recorded)
-        await self._fold_unfinished()
+            run = self.runs[run_id] = Run()
+            async for recorded in self._log.read_run(run_id):
+                run.apply(recorded.at, recorded.event)
+                if recorded.version > 1:  # the views have its start
+                    self._views.apply(recorded)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
     async def close(self) -> None:

@@ -60,7 +60,7 @@ async def _open_job(world: World, run: Run, plan: Plan, suite: PlannedSuite, har
     key = (suite.name, harness.name)
     manifest = decode_manifest(await world.log.read_content(run.harnesses[key].manifest or ""))
     folder = world.harness_folder(plan, harness)
-    secrets = _secrets(harness, world.environment)
+    secrets = _secrets(plan, world.environment)
     return Job(
         suite=suite.name,
         harness=harness.name,
@@ -117,5 +117,7 @@ def _patience(harness: PlannedHarness) -> Patience:
     return Patience(own or harness.timeout_seconds, harness.retries, harness.retry_delay_ms)
 
 
-def _secrets(harness: PlannedHarness, environment: Mapping[str, str]) -> Secrets:
-    return Secrets({name: environment[name] for name in named_variables(harness.model) if name in environment})
+def _secrets(plan: Plan, environment: Mapping[str, str]) -> Secrets:
+    """Those of all harnesses: a command's environment holds them all."""
+    named = {name for suite in plan.suites for harness in suite.harnesses for name in named_variables(harness.model)}
+    return Secrets({name: environment[name] for name in named if name in environment})

@@ -54,15 +54,19 @@ class Runner:
             await self._pin(plan)
         if not self._run.total:
             raise NoExamples
+        if not self._complete:
+            await self._ask_and_grade(plan)
+        if self._complete:
+            await self._insist(lambda run, at: finish(run, plan, at))
+
+    async def _ask_and_grade(self, plan: Plan) -> None:
         async with AsyncExitStack() as stack:
             jobs = await open_jobs(self._world, self._run, plan)
             for job in jobs:
                 stack.push_async_callback(job.close)
-            if self._taken_over and not self._complete:
+            if self._taken_over:
                 await self._take_over(plan)
             await self._work(make_lanes(jobs, plan.concurrency))
-        if self._complete:
-            await self._insist(lambda run, at: finish(run, plan, at))
 
     async def _pin(self, plan: Plan) -> None:
         folder = self._world.config_folder(plan)

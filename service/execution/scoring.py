@@ -53,7 +53,7 @@ class Scorer:
         return answered
 
     async def _recall(self, version: int) -> ExampleAnswered:
-        (body,) = await self._world.log.read_bodies(self._run_id, [version])
+        body = await self._world.log.read_body(self._run_id, version)
         event = codec.decode("example_answered", body)
         if not isinstance(event, ExampleAnswered):
             raise LogUnreadable

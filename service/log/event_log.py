@@ -137,12 +137,18 @@ class EventLog:
                 yield _recorded(row)
             position = rows[-1][0]
 
-    async def read_bodies(self, run_id: str, versions: Sequence[int]) -> list[bytes]:
-        """Read the stored bytes of some events of a run, in the order asked for."""
+    async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
+        """Read the stored bytes of some events of a run by their versions, of those that have at most `up_to`."""
         marks = ",".join("?" * len(versions))
-        query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks})"
-        found: dict[int, bytes] = dict(await self._read(query, run_id, *versions))
-        return [found[version] for version in versions]
+        query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks}) AND length(body) <= ?"
+        return dict(await self._read(query, run_id, *versions, up_to))
+
+    async def read_body(self, run_id: str, version: int) -> bytes:
+        """Read the stored bytes of one event, however many."""
+        rows: list[tuple[bytes]] = await self._read(
+            "SELECT body FROM events WHERE run_id = ? AND version = ?", run_id, version
+        )
+        return rows[0][0]
 
     async def read_content(self, digest: str) -> bytes:
         """Read pinned contents; LogUnreadable where they are missing."""

@@ -32,12 +32,13 @@ class LogLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise LogUnavailable(f"can't write {path}: {error.strerror}") from error
-        before = _read(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            holder = _read(descriptor)
             os.close(descriptor)
-            raise LogInUse(_in_use(log, before)) from None
+            raise LogInUse(_in_use(log, holder)) from None
+        before = _read(descriptor)  # only now is it the last word of the process before
         _write(descriptor, msgspec.json.encode(Holder(os.getpid(), now)))
         return cls(descriptor, crashed=before is not None)
 

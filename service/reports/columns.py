@@ -1,6 +1,8 @@
 """Lines of a terminal whose columns stand below each other."""
 
+import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import click
@@ -27,16 +29,23 @@ Line = Sequence[Cell]
 
 
 def aligned(lines: Sequence[Line], width: int, *, color: bool) -> list[str]:
-    """Lay out lines; the first two columns give way where a line would be wider than `width`."""
-    widths = [max(0 if cell.spills else cell_len(cell.text) for cell in column) for column in zip(*lines, strict=True)]
-    for column in (0, 1):
-        too_wide = sum(widths) + len(GUTTER) * (len(widths) - 1) - width
+    """Lay out lines without their empty columns; the first two give way where a line would be wider than `width`."""
+    columns = [column for column in zip(*lines, strict=True) if any(cell.text for cell in column)]
+    widths = [max(0 if cell.spills else cell_len(cell.text) for cell in column) for column in columns]
+    lines = list(zip(*columns, strict=True))
+    for column in range(min(2, len(widths))):
+        too_wide = max(_width(line, widths) for line in lines) - width
         if too_wide > 0 and widths[column] > NARROWEST:
             widths[column] = max(NARROWEST, widths[column] - too_wide)
-    used = [column for column, cells in enumerate(zip(*lines, strict=True)) if any(cell.text for cell in cells)]
-    return [
-        GUTTER.join(_padded(line[column], widths[column], color=color) for column in used).rstrip() for line in lines
-    ]
+    return [GUTTER.join(map(partial(_padded, color=color), line, widths)).rstrip() for line in lines]
+
+
+def _width(line: Line, widths: Sequence[int]) -> int:
+    ends = itertools.accumulate(widths, lambda end, width: end + len(GUTTER) + width)
+    return max(
+        end - width + cell_len(cell.text) if cell.spills else end
+        for cell, end, width in zip(line, ends, widths, strict=True)
+    )
 
 
 def painted(text: str, style: Style, *, color: bool) -> str:

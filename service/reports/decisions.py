@@ -25,8 +25,8 @@ class Failure(NamedTuple):
 def why_failed(row: ResultRow, statistics: Statistics | None) -> Failure | None:
     """Tell what made a row fail; None for one that passed.
 
-    Without the suite's statistics, a row that failed though its score reaches the threshold is taken to have been held to
-    its lower bound.
+    Without the suite's statistics, a row that failed though its score reaches the threshold was most likely held to its
+    lower bound.
     """
     if row.passed:
         return None
@@ -79,6 +79,12 @@ def suites_in(document: ResultDocument) -> list[str | None]:
     return list(dict.fromkeys(row.suite for row in [*document.grader_results, *document.informational]))
 
 
+def rows_by_suite(document: ResultDocument) -> list[ResultRow]:
+    """All rows in the order of their suites, in each those that don't decide last."""
+    rows = [*document.grader_results, *document.informational]
+    return [row for suite in suites_in(document) for row in rows if row.suite == suite]
+
+
 def _harnesses_with_a_row_of_their_own(document: ResultDocument, pooled: ResultRow) -> set[str]:
     return {
         row.harness
@@ -95,6 +101,6 @@ def _belongs(example: ResultExample, row: ResultRow, alone: set[str]) -> bool:
 
 def _is_below(example: ResultExample, row: ResultRow) -> bool:
     if row.name == OVERALL:
-        return not example.passed and example.error is None
+        return not example.passed and example.error is None and not example.errors
     score = example.scores.get(row.name)
     return score is not None and not reaches(score, mark_of(row))

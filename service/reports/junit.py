@@ -46,7 +46,7 @@ def junit_report(document: ResultDocument, *, statistics: Mapping[str, Statistic
 def _suites(document: ResultDocument, statistics: Mapping[str, Statistics]) -> Iterator[tuple[str, list[Case]]]:
     by_harness: dict[tuple[str | None, str | None], list[Case]] = {}
     for example in document.examples:
-        by_harness.setdefault((example.suite, example.harness), []).append(_example_case(example, document))
+        by_harness.setdefault((example.suite, example.harness), []).append(_example_case(example))
     for suite in suites_in(document):
         yield from ((_joined(*place), cases) for place, cases in by_harness.items() if place[0] == suite)
         rows = [row for row in document.grader_results if row.suite == suite]
@@ -84,7 +84,7 @@ def _add_case(suite: ET.Element, class_name: str, case: Case) -> None:
         ET.SubElement(element, case.kind, told).text = visible(case.text or case.message)
 
 
-def _example_case(example: ResultExample, document: ResultDocument) -> Case:
+def _example_case(example: ResultExample) -> Case:
     case = Case(example.id, example.latency_ms / 1000)
     text = "\n".join(_told(example))
     if example.error is not None:

@@ -52,6 +52,6 @@ def _time(text: str) -> datetime | None:
 def _safe(suite: str) -> str:
     """Give a name of its own to every suite; one that had to be changed gets a mark, so that `a/b` is not `a-b`."""
     safe = _UNSAFE.sub("-", suite.encode("ascii", "replace").decode().replace("?", "-")).strip(".-")[:BYTES]
-    if safe == suite and safe != ALL_SUITES:
+    if safe and safe == suite and safe != ALL_SUITES:
         return safe
     return f"{safe or 'suite'}-{hashlib.sha256(suite.encode()).hexdigest()[:6]}"

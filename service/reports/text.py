@@ -8,7 +8,7 @@ from service.reports.document import ResultDocument
 from service.reports.numbers import counted, shown_seconds
 from service.reports.text_examples import TextExamples
 from service.reports.text_rows import row_lines
-from service.reports.visible import one_line
+from service.reports.visible import fitted, one_line
 
 
 def text_report(
@@ -27,7 +27,7 @@ def text_report(
     """
     examples = TextExamples(document, width, color=color, show_all=show_all_failures)
     blocks = [
-        [_heading(document, color=color)],
+        [_heading(document, width, color=color)],
         [*row_lines(document, statistics or {}, width, color=color)],
         [*_reasons(document, color=color)],
         [*examples.failed_graders(statistics or {})],
@@ -37,8 +37,8 @@ def text_report(
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _heading(document: ResultDocument, *, color: bool) -> str:
-    facts = [painted(one_line(document.title), "strong", color=color)]
+def _heading(document: ResultDocument, width: int, *, color: bool) -> str:
+    facts = [painted(fitted(one_line(document.title), width // 2), "strong", color=color)]
     if document.examples:
         facts.append(counted(len(document.examples), "example"))
     if document.duration_seconds is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from rich.cells import cell_len
 
-from service.reports.columns import Style, painted
+from service.reports.columns import NARROWEST, Style, painted
 from service.reports.decisions import (
     OVERALL,
     StatisticsBySuite,
@@ -46,7 +46,9 @@ class TextExamples:
             yield self._painted("Failed graders:", "strong")
         for row in failed:
             below = examples_below(self._document, row)
-            yield f"  {self._painted(self._row_name(row), 'bad')}  {self._summary(row, below, statistics)}"
+            summary = self._summary(row, below, statistics)
+            name = fitted(self._row_name(row), max(NARROWEST, self._width - len(f"    {summary}")))
+            yield f"  {self._painted(name, 'bad')}  {summary}"
             for example in self._told(below):
                 yield from self._example(example, row)
             yield from self._left_out(len(below))
@@ -78,7 +80,7 @@ class TextExamples:
         places += [row.harness] if self._several else []
         where = " / ".join(one_line(place) for place in places if place)
         name = one_line(row.name)
-        return fitted(f"{name} ({where})" if where else name, self._width // 2)
+        return f"{name} ({where})" if where else name
 
     def _summary(self, row: ResultRow, below: Sequence[ResultExample], statistics: StatisticsBySuite) -> str:
         if not self._document.examples:
@@ -125,9 +127,9 @@ class TextExamples:
         name = fitted(f"{where}{one_line(example.id)}", self._width // 2)
         told = {"model": example.error, **example.errors} if example.error is not None else example.errors
         for who, why in told.items():
-            start = f"    {self._painted(name, 'strong')}  {fitted(one_line(who), self._width // 4)}: "
-            taken = cell_len(name) + cell_len(fitted(one_line(who), self._width // 4)) + 8
-            yield start + fitted(one_line(why or ""), max(20, self._width * LINES - taken))
+            by = fitted(one_line(who), self._width // 4)
+            room = self._width * LINES - cell_len(f"  {name}  {by}: ")
+            yield f"  {self._painted(name, 'strong')}  {by}: {fitted(one_line(why or ''), room)}"
 
     def _painted(self, text: str, style: Style) -> str:
         return painted(text, style, color=self._color)

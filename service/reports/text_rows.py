@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
+import click
+from rich.cells import cell_len
+
 from domain.spec import Statistics
-from service.reports.columns import Cell, Line, Style, aligned, painted
+from service.reports.columns import GUTTER, Cell, Line, Style, aligned, painted
 from service.reports.decisions import (
     StatisticsBySuite,
     has_several_harnesses,
     is_small,
+    rows_by_suite,
     share,
     statistics_of,
     suites_in,
@@ -23,11 +27,11 @@ HEAD = ("grader", "harness", "score", "interval", "n", "", "threshold", "")
 
 
 def row_lines(document: ResultDocument, statistics: StatisticsBySuite, width: int, *, color: bool) -> Iterator[str]:
-    """One line per row, those that don't decide after the others, then the outcome of all, and what it cost.
+    """One line per row, by suite, those that don't decide last; then the outcome of all, and what it cost.
 
     Rows of several suites stand below their names; with any `statistics` it is a table with intervals.
     """
-    rows = [*document.grader_results, *document.informational]
+    rows = rows_by_suite(document)
     several = has_several_harnesses(document)
     head = [_head(several=several)] if statistics else []
     body = [_cells(row, document, statistics, several=several) for row in rows]
@@ -38,7 +42,7 @@ def row_lines(document: ResultDocument, statistics: StatisticsBySuite, width: in
         if row.suite != suite and len(suites_in(document)) > 1:
             yield painted(one_line(row.suite or ""), "strong", color=color)
         suite = row.suite
-        yield INDENT + next(lines)
+        yield from _with_note(INDENT + next(lines), _note(row, statistics), width, color=color)
         if repeats := repeats_of(row.pass_at_k, row.pass_all_k, row.disagree):
             yield f"{INDENT}  {painted(fitted(repeats, width - 4), 'faint', color=color)}"
     yield from (INDENT + line for line in lines)
@@ -67,7 +71,7 @@ def _fact(name: str, fact: Cell) -> Line:
 
 def _cells(row: ResultRow, document: ResultDocument, statistics: StatisticsBySuite, *, several: bool) -> Line:
     decides = row not in document.informational
-    own = statistics_of(row, statistics)
+    remark = _why(row, statistics_of(row, statistics)) if decides else "does not decide"
     return [
         Cell(one_line(row.name)),
         Cell(one_line(row.harness or "") if several else "", "faint"),
@@ -76,7 +80,7 @@ def _cells(row: ResultRow, document: ResultDocument, statistics: StatisticsBySui
         Cell(f"{row.n:,}" if statistics else "", right=True),
         _mark(row) if decides else Cell("·", "faint"),
         Cell(f"(≥{shown_threshold(row.threshold)})"),
-        Cell(_remark(row, own, decides=decides), "bad" if decides and not row.passed else "doubtful", spills=True),
+        Cell(remark, "bad" if decides else "faint", spills=True),
     ]
 
 
@@ -90,11 +94,23 @@ def _interval(row: ResultRow) -> str:
     return f"{shown(row.ci_lower, row.threshold)} - {row.ci_upper:.2f}"
 
 
-def _remark(row: ResultRow, statistics: Statistics | None, *, decides: bool) -> str:
-    remarks = [_why(row, statistics) if decides else "does not decide"]
-    if is_small(row, statistics):
-        remarks.append(f"[low confidence — n={row.n:,}]")
-    return "  ".join(filter(None, remarks))
+def _note(row: ResultRow, statistics: StatisticsBySuite) -> str:
+    own = statistics_of(row, statistics)
+    failure = why_failed(row, own)
+    parts = []
+    if failure is not None and failure.by == "lower bound" and failure.value is not None:
+        parts.append(f"of its lower bound {shown(failure.value, row.threshold)}")
+    if is_small(row, own):
+        parts.append(f"[low confidence — n={row.n:,}]")
+    return GUTTER.join(parts)
+
+
+def _with_note(line: str, note: str, width: int, *, color: bool) -> Iterator[str]:
+    told = painted(note, "doubtful", color=color)
+    if note and cell_len(click.unstyle(line)) + len(GUTTER) + cell_len(note) > width:
+        yield from (line, f"{INDENT}  {told}")
+    else:
+        yield f"{line}{GUTTER}{told}" if note else line
 
 
 def _why(row: ResultRow, statistics: Statistics | None) -> str:
@@ -103,5 +119,4 @@ def _why(row: ResultRow, statistics: Statistics | None) -> str:
         return ""
     if failure.value is None:
         return "no scores" if failure.by == "no scores" else "too few examples"
-    delta = f"DELTA: {shown_delta(failure.value, row.threshold)}"
-    return delta if failure.by == "score" else f"{delta} (lower bound {shown(failure.value, row.threshold)})"
+    return f"DELTA: {shown_delta(failure.value, row.threshold)}"

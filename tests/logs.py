@@ -1,0 +1,83 @@
+"""Any log: events of several runs, interleaved, as commands could have decided them."""
+
+from collections.abc import Sequence
+
+from given import START
+from hypothesis import strategies as st
+from run_events import finished, pinned, scored, started
+
+from domain.events import LOG, Event, ExampleScored, ExamplesPinned, LogCreated, PinnedHarness, Recorded, Resumed
+
+KEYS = [("qa", "a"), ("qa", "b"), ("more", "a")]
+WARNINGS = st.lists(st.sampled_from(["few", "left out", "ask.py has changed"]), max_size=2)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Event]:
+    """The events of one run, to its end or to any point before."""
+    chosen = draw(st.lists(st.sampled_from(KEYS), min_size=1, unique=True))
+    counted = [draw(pinnings(*key)) for key in chosen]
+    events = draw(beginnings(counted))
+    rows = [(harness, row) for harness in counted for row in range(harness.examples or 0)]
+    events += [draw(scores(*one)) for one in draw(st.permutations(rows))]
+    first = 1 + sum(isinstance(event, ExamplesPinned) for event in events)
+    for place in draw(st.lists(st.integers(first, len(events)), max_size=3)):
+        events.insert(place, draw(take_overs()))
+    events = events[: draw(st.integers(1, len(events)))] if draw(st.booleans()) else events
+    return [*events, draw(ends(events))] if draw(st.booleans()) else events
+
+
+@st.composite
+def pinnings(draw: st.DrawFn, suite: str, harness: str) -> PinnedHarness:
+    """A small harness of which some rows take part, the first ones."""
+    rows = draw(st.integers(1, 4))
+    return pinned(harness, rows, suite=suite, examples=draw(st.integers(0, rows)))
+
+
+@st.composite
+def beginnings(draw: st.DrawFn, counted: Sequence[PinnedHarness]) -> list[Event]:
+    """A start that holds all counts, or one followed by the counts it could not hold."""
+    suite = draw(st.sampled_from([None, counted[0].suite]))
+    if draw(st.booleans()):
+        return [started(*counted, suite=suite, warnings=draw(WARNINGS))]
+    unknown = [PinnedHarness(suite=harness.suite, harness=harness.harness) for harness in counted]
+    pinning = ExamplesPinned(harnesses=list(counted), warnings=draw(WARNINGS))
+    return [started(*unknown, suite=suite, warnings=draw(WARNINGS)), pinning]
+
+
+@st.composite
+def scores(draw: st.DrawFn, harness: PinnedHarness, row: int) -> Event:
+    """An example scored, or failed."""
+    key = {"suite": harness.suite, "harness": harness.harness}
+    if draw(st.booleans()):
+        return scored(row, scores={"exact_match": 1.0}, **key)
+    return scored(row, output=None, passed=False, error="timed out", **key)
+
+
+@st.composite
+def take_overs(draw: st.DrawFn) -> Event:
+    """Another process goes on."""
+    changed = draw(WARNINGS)
+    return Resumed(process="p", left=1, after="crash" if draw(st.booleans()) else "stop", changed=changed)
+
+
+@st.composite
+def ends(draw: st.DrawFn, events: Sequence[Event]) -> Event:
+    """The end of a run with these events."""
+    status, verdict = draw(st.sampled_from([("passed", "PASS"), ("failed", "FAIL"), ("error", None)]))
+    examples = sum(isinstance(event, ExampleScored) for event in events)
+    return finished(status=status, verdict=verdict, examples=examples, warnings=draw(WARNINGS))
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Recorded]:
+    """A log of up to four runs."""
+    runs = draw(st.lists(streams(), max_size=4))
+    turns = draw(st.permutations([run for run, events in enumerate(runs) for _ in events]))
+    log = [Recorded(1, LOG, 1, START, LogCreated(format=1, log_id="00"))]
+    versions = [0] * len(runs)
+    for position, run in enumerate(turns, 2):
+        versions[run] += 1
+        at = f"2026-03-15T14:30:22.{position:06d}Z"
+        log.append(Recorded(position, f"run-{run}", versions[run], at, runs[run][versions[run] - 1]))
+    return log
