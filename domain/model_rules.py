@@ -37,7 +37,7 @@ def find_model_faults(model: Model) -> Iterator[Fault]:
     """Tell what is wrong with a model; places begin with `model`."""
     match model:
         case HttpModel():
-            yield from _endpoint_faults(model.endpoint)
+            yield from endpoint_faults(model.endpoint, ("model", "endpoint"))
             for name, value in model.headers.items():
                 yield from _header_faults(name, value)
             yield from _key_faults(model)
@@ -61,8 +61,8 @@ def find_variables(model: Model) -> list[tuple[Place, str]]:
     return needed
 
 
-def _endpoint_faults(endpoint: str) -> Iterator[Fault]:
-    place = ("model", "endpoint")
+def endpoint_faults(endpoint: str, place: Place) -> Iterator[Fault]:
+    """Tell what is wrong with an address, which may hold `${NAME}`."""
     if variables.has_broken_reference(endpoint):
         yield Fault(place, "holds a `${` that begins no ${NAME}")
     elif _NOT_IN_URL.search(endpoint):

@@ -41,14 +41,16 @@ class Result:
         self.warnings: list[str] = []
         self.finished: Finished | None = None
         self.finished_at = ""
-        self.recorded = 0
+        self._events = 0
+        self._last_version = 0
         self._versions: dict[tuple[str, str], array[int]] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
+        self._events += 1
+        self._last_version = recorded.version
         match recorded.event:
             case ExampleScored(suite=suite, harness=harness, row=row):
-                self.recorded += 1
                 self._rows(suite, harness)[row] = recorded.version
             case Started() as event:
                 self.started, self.started_at = event, recorded.at
@@ -70,7 +72,7 @@ class Result:
     @property
     def whole(self) -> bool:
         """Whether every event of the run went in: a finished run's are not read at start."""
-        return self.finished is not None and self.recorded == self.finished.examples
+        return self.finished is not None and self._events == self._last_version
 
     @property
     def size(self) -> int:
