@@ -27,5 +27,5 @@ def decode(name: str, body: bytes) -> Event:
         raise LogUnreadable(f"the log holds events of type '{name}', written by a newer matchspec: upgrade to read it")
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LogUnreadable(f"the log holds a '{name}' event that can't be read: {error}") from error

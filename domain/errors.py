@@ -23,7 +23,7 @@ MatchspecError
 A class's docstring is its default message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from domain.mistakes import Mistake
 
@@ -110,17 +110,36 @@ class RunClosed(MatchspecError):
 class ModelError(MatchspecError):
     """The model gave no usable answer.
 
-    `retry` tells whether a further attempt may help: after a network error, a timeout, a refusal; `retry_after` for
+    `said` is what came from outside, as it came: `tell` cuts it with `shorten` once secrets are out of it. `retry` tells whether a further attempt may help: after a network error, a timeout, a refusal; `retry_after` for
     how many seconds the server asked to wait; `overloaded` whether it said that it has too much to do (429, 503).
     """
 
     def __init__(
-        self, message: str, *, retry: bool = False, overloaded: bool = False, retry_after: float = 0.0
+        self,
+        message: str,
+        *,
+        said: str = "",
+        shorten: Callable[[str], str] = str.strip,
+        retry: bool = False,
+        overloaded: bool = False,
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(message)
+        self.said = said
+        self._shorten = shorten
         self.retry = retry
         self.overloaded = overloaded
         self.retry_after = retry_after
+
+    def tell(self, said: str) -> str:
+        """Give the whole message, with `said` in place of what came from outside."""
+        shown = self._shorten(said)
+        return f"{self}: {shown}" if shown else str(self)
+
+    @property
+    def message(self) -> str:
+        """The whole message as it came."""
+        return self.tell(self.said)
 
 
 class GraderError(MatchspecError):

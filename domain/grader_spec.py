@@ -1,10 +1,15 @@
 """A harness's `graders`, as written: what turns an output into a score."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from domain.written import Name, Share, Text, Weight, Written
+import msgspec
+from msgspec import Meta
+
+from domain.written import Name, Seconds, Share, Text, Weight, Written
 
 RegexFlag = Literal["i", "m", "s"]
+ScoreParser = Literal["integer_0_10", "integer_0_5", "float_0_1"]
+BatchSize = Annotated[int, Meta(ge=1, le=2048)]
 
 
 class ExactMatchConfig(Written, frozen=True, kw_only=True):
@@ -57,9 +62,69 @@ class RegexGrader(GraderFields, frozen=True, tag_field="type", tag="regex", kw_o
     config: RegexConfig
 
 
-Grader = ExactMatchGrader | ContainsGrader | RegexGrader
+class PythonGrader(GraderFields, frozen=True, kw_only=True, tag_field="type", tag="python"):
+    """A user's own grader. What `config` may hold is in `domain/python_config.py`."""
+
+    config: dict[Text, object]
+
+
+class RegisteredGrader(GraderFields, frozen=True, kw_only=True, tag_field="type", tag="registered"):
+    """A grader that an installed package registers: `entry_point` is the name that a user writes as its `type`."""
+
+    entry_point: Name
+    config: dict[Text, object] = msgspec.field(default_factory=dict)
+
+
+class SemanticSimilarityConfig(Written, frozen=True, kw_only=True):
+    """`semantic_similarity`: whose embeddings are compared. Without an endpoint, those of the local model.
+
+    `batch_size` texts make one request; `timeout_seconds` bounds all that is done for it, further attempts included.
+    """
+
+    embedding_endpoint: Text | None = None
+    model: Text | None = None
+    api_key_env: Text | None = None
+    batch_size: BatchSize = 32
+    timeout_seconds: Seconds = 30
+
+
+class SemanticSimilarityGrader(GraderFields, frozen=True, kw_only=True, tag_field="type", tag="semantic_similarity"):
+    """Cosine of the embeddings of expected text and output, clipped to 0-1."""
+
+    config: SemanticSimilarityConfig = SemanticSimilarityConfig()
+
+
+class LlmJudgeConfig(Written, frozen=True, kw_only=True):
+    """`llm_judge`: whom to ask, what, and how to read the reply.
+
+    `timeout_seconds` bounds one grading, further attempts included.
+    """
+
+    endpoint: Text
+    model: Text
+    api_key_env: Text | None = None
+    prompt_template: Text | None = None
+    score_parser: ScoreParser = "integer_0_10"
+    timeout_seconds: Seconds = 60
+
+
+class LlmJudgeGrader(GraderFields, frozen=True, kw_only=True, tag_field="type", tag="llm_judge"):
+    """The number that another model gives, scaled to 0-1."""
+
+    config: LlmJudgeConfig
+
+
+TextGrader = ExactMatchGrader | ContainsGrader | RegexGrader
+"""Graders that compare two texts, and nothing else."""
+
+ServiceGrader = SemanticSimilarityGrader | LlmJudgeGrader
+"""Graders that ask another service, or a model of their own."""
+
+Grader = TextGrader | ServiceGrader | PythonGrader | RegisteredGrader
 
 
 def grader_name(grader: Grader) -> str:
     """The name a grader goes by: its own, else its type."""
+    if grader.name is None and isinstance(grader, RegisteredGrader):
+        return grader.entry_point
     return grader.name or str(grader.__struct_config__.tag)

@@ -13,9 +13,9 @@ from domain.grader_spec import (
     ContainsGrader,
     ExactMatchConfig,
     ExactMatchGrader,
-    Grader,
     RegexConfig,
     RegexGrader,
+    TextGrader,
 )
 
 Grade = Callable[[str, str], float]
@@ -25,7 +25,7 @@ PATTERN_BYTES = 8 * 1024 * 1024
 _PLACEHOLDER = re.compile(r"\{\{\{expected\}\}\}|\{\{expected\}\}")
 
 
-def make_grader(grader: Grader) -> Grade:
+def make_grader(grader: TextGrader) -> Grade:
     """Build the function that grades as the harness file says."""
     match grader:
         case ExactMatchGrader(config=config):

@@ -37,12 +37,12 @@ def find_model_faults(model: Model) -> Iterator[Fault]:
     """Tell what is wrong with a model; places begin with `model`."""
     match model:
         case HttpModel():
-            yield from find_url_faults(model.endpoint, ("model", "endpoint"))
+            yield from endpoint_faults(model.endpoint, ("model", "endpoint"))
             yield from _remote_faults(model)
             yield from _template_faults(model.request_template)
             yield from _path_faults(model.response_path)
         case OpenAIModel():
-            yield from find_url_faults(model.base_url, ("model", "base_url"))
+            yield from endpoint_faults(model.base_url, ("model", "base_url"))
             yield from _remote_faults(model)
             yield from _params_faults(model)
         case CommandModel():
@@ -69,7 +69,7 @@ def _remote_faults(model: HttpModel | OpenAIModel) -> Iterator[Fault]:
         yield from _header_faults(name, value)
     yield from _key_faults(model)
     if model.proxy is not None:
-        yield from find_url_faults(model.proxy, ("model", "proxy"))
+        yield from endpoint_faults(model.proxy, ("model", "proxy"))
 
 
 def _params_faults(model: OpenAIModel) -> Iterator[Fault]:
@@ -81,8 +81,8 @@ def _params_faults(model: OpenAIModel) -> Iterator[Fault]:
         yield Fault(("model", "system"), f"must not hold {INPUT}: the input is the user's message")
 
 
-def find_url_faults(endpoint: str, place: Place) -> Iterator[Fault]:
-    """Tell what is wrong with an address."""
+def endpoint_faults(endpoint: str, place: Place) -> Iterator[Fault]:
+    """Tell what is wrong with an address, which may hold `${NAME}`."""
     if variables.has_broken_reference(endpoint):
         yield Fault(place, "holds a `${` that begins no ${NAME}")
     elif _NOT_IN_URL.search(endpoint):

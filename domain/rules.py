@@ -5,15 +5,28 @@ Pure: faults tell a place in the file; who reads the file knows the line.
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import re2
 
-from domain.grader_spec import Grader, RegexConfig, RegexGrader, grader_name
+from domain.grader_rules import find_service_faults
+from domain.grader_spec import (
+    ContainsGrader,
+    ExactMatchGrader,
+    Grader,
+    LlmJudgeGrader,
+    PythonGrader,
+    RegexConfig,
+    RegexGrader,
+    RegisteredGrader,
+    SemanticSimilarityGrader,
+    grader_name,
+)
 from domain.graders import compile_pattern
 from domain.mistakes import nearest
 from domain.model_rules import Fault, Place, find_model_faults
 from domain.plan import OVERALL
+from domain.python_config import find_python_faults
 from domain.spec import Config, Harness, InlineDataset, Suite
 
 _NOT_IN_RE2 = {
@@ -59,8 +72,21 @@ def find_harness_faults(harness: Harness) -> Iterator[Fault]:
             yield Fault(place, f"'{OVERALL}' means the whole suite; choose another name")
     yield from _weight_faults(harness)
     for index, grader in enumerate(harness.graders):
-        if isinstance(grader, RegexGrader):
-            yield from _pattern_faults(grader.config, ("graders", index, "config", "pattern"))
+        yield from _grader_faults(grader, ("graders", index))
+
+
+def _grader_faults(grader: Grader, place: Place) -> Iterator[Fault]:
+    match grader:
+        case RegexGrader():
+            yield from _pattern_faults(grader.config, (*place, "config", "pattern"))
+        case SemanticSimilarityGrader() | LlmJudgeGrader():
+            yield from find_service_faults(grader, place)
+        case PythonGrader() | RegisteredGrader():
+            yield from (fault._replace(place=(*place, *fault.place)) for fault in find_python_faults(grader))
+        case ExactMatchGrader() | ContainsGrader():
+            pass
+        case _:
+            assert_never(grader)
 
 
 def _weight_faults(harness: Harness) -> Iterator[Fault]:

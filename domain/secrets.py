@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from domain.grader_rules import find_service_variables
+from domain.grader_spec import Grader
 from domain.model_rules import find_variables
 from domain.model_spec import Model
 
@@ -39,3 +41,8 @@ class Secrets:
 def named_variables(spec: Model) -> set[str]:
     """Tell which environment variables a model names."""
     return {name for _, name in find_variables(spec)}
+
+
+def grader_variables(grader: Grader) -> set[str]:
+    """Tell which environment variables a grader names."""
+    return {name for _, name in find_service_variables(grader, ())}

@@ -52,15 +52,17 @@ class Result:
         self.warnings: list[str] = []
         self.finished: Finished | None = None
         self.finished_at = ""
-        self.recorded = 0
+        self._events = 0
+        self._last_version = 0
         self._scored: dict[Key, array[int]] = {}
         self._answered: dict[Key, array[int]] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
+        self._events += 1
+        self._last_version = recorded.version
         match recorded.event:
             case ExampleScored() as event:
-                self.recorded += 1
                 self._note(self._scored, event, recorded.version)
             case ExampleAnswered() as event:
                 self._note(self._answered, event, recorded.version)
@@ -84,7 +86,7 @@ class Result:
     @property
     def whole(self) -> bool:
         """Whether every event of the run went in: a finished run's are not read at start."""
-        return self.finished is not None and self.recorded == self.finished.examples
+        return self.finished is not None and self._events == self._last_version
 
     @property
     def size(self) -> int:

@@ -87,13 +87,19 @@ async def open_service(
         stack.push_async_callback(writer.close)
         transport = transport or open_transport()
         stack.push_async_callback(transport.aclose)
-        world = _make_world(settings, log, writer, transport)
-        service = _build(settings, world, views, clock, draw)
+        world = _make_world(settings, log, writer, transport, draw)
+        service = _build(settings, world, views, clock)
         stack.push_async_callback(service.stop)
         yield service
 
 
-def _make_world(settings: Settings, log: EventLog, writer: Writer, transport: httpx.AsyncBaseTransport) -> World:
+def _make_world(
+    settings: Settings,
+    log: EventLog,
+    writer: Writer,
+    transport: httpx.AsyncBaseTransport,
+    draw: Callable[[int], int],
+) -> World:
     return World(
         log=log,
         writer=writer,
@@ -104,18 +110,17 @@ def _make_world(settings: Settings, log: EventLog, writer: Writer, transport: ht
         root=settings.root,
         process=f"pid {os.getpid()} on {socket.gethostname()}",
         stopping=asyncio.Event(),
+        draw=draw,
     )
 
 
-def _build(
-    settings: Settings, world: World, views: Views, clock: Callable[[], datetime], draw: Callable[[int], int]
-) -> Service:
+def _build(settings: Settings, world: World, views: Views, clock: Callable[[], datetime]) -> Service:
     def carry(run_id: str, taken_over: bool) -> Coroutine[None, None, None]:
         return Runner(world, run_id, taken_over).carry()
 
     queue = Queue(carry, settings.limits)
     config = OwnConfig(settings.config.path, settings.config)
-    starter = Starter(world, queue, config, clock, draw)
+    starter = Starter(world, queue, config, clock)
     api = Api(views, ResultReader(world.log, views), starter, config)
     app = create_app(api, key=settings.key, local_names=settings.local_names)
     return Service(app, world, queue, views.listing.unfinished())

@@ -8,14 +8,14 @@ from time import monotonic
 
 import pytest
 from hostile_server import BEHAVIOURS, HostileServer, answer, gzip_bomb, hostile_server, says
-from service.graders.judge import Judge, open_judge
-from service.graders.similarity import Similarity, open_similarity
 
 from domain.errors import GraderError
 from domain.graded import Asked
 from domain.grader_spec import LlmJudgeConfig, LlmJudgeGrader, SemanticSimilarityConfig, SemanticSimilarityGrader
 from domain.secrets import Secrets
 from service.graders import service_call
+from service.graders.judge import Judge, open_judge
+from service.graders.similarity import Similarity, open_similarity
 from service.models.transport import open_transport
 
 ASKED = Asked("in", "expected", "output", None)

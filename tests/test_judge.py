@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from domain.grader_rules import find_service_faults, find_service_variables
-from domain.judge import make_prompt
-from service.graders.judge import Judge, open_judge
 
 from domain.errors import GraderError
 from domain.graded import Asked, Graded
+from domain.grader_rules import find_service_faults, find_service_variables
 from domain.grader_spec import LlmJudgeConfig, LlmJudgeGrader, ScoreParser
+from domain.judge import make_prompt
 from domain.secrets import Secrets, grader_variables
 from service.graders import service_call
+from service.graders.judge import Judge, open_judge
 
 ENDPOINT = "http://judge.test/v1/chat/completions"
 ASKED = Asked("What is 6 x 7?", "42", "It is 42.", None)

@@ -1,10 +1,10 @@
 """A judge's reply becomes a score where it can be read in one way, else an error: never a wrong score."""
 
 import pytest
-from domain.judge import read_score
 
 from domain.errors import GraderError
 from domain.grader_spec import ScoreParser
+from domain.judge import read_score
 
 
 @pytest.mark.parametrize(

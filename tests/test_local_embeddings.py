@@ -9,14 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service.graders.local_embeddings import PACKAGE, embed_locally
-from service.graders.similarity import Similarity, open_similarity
 
 from domain.errors import GraderError
 from domain.graded import Asked
 from domain.grader_spec import SemanticSimilarityGrader
 from domain.secrets import Secrets
 from service.graders import local_embeddings
+from service.graders.local_embeddings import PACKAGE, embed_locally
+from service.graders.similarity import Similarity, open_similarity
 
 PAGE = Path(__file__).parent.parent / "docs" / "similarity.md"
 

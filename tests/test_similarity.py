@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from domain.grader_rules import find_service_faults, find_service_variables
-from service.graders.similarity import Similarity, open_similarity
 
 from domain.errors import GraderError
 from domain.graded import Asked, Graded
+from domain.grader_rules import find_service_faults, find_service_variables
 from domain.grader_spec import SemanticSimilarityConfig, SemanticSimilarityGrader
 from domain.secrets import Secrets
 from service.graders import service_call
+from service.graders.similarity import Similarity, open_similarity
 
 ENDPOINT = "http://embed.test/v1/embeddings"
 EAST, NORTH, WEST = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from domain.similarity import Vector, similarity
-from service.graders.vectors import Vectors
 
 from domain.errors import GraderError
+from domain.similarity import Vector, similarity
+from service.graders.vectors import Vectors
 
 VECTORS: dict[str, list[float]] = {"east": [1, 0], "north": [0, 1], "west": [-1, 0]}
 

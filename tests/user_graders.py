@@ -12,8 +12,6 @@ Config = Mapping[str, object]
 Grader = Callable[[str, str, str, dict[str, object]], object]
 AsyncGrader = Callable[[str, str, str, dict[str, object]], Awaitable[float]]
 
-nothing = None
-
 
 def word_overlap(_config: Config) -> Grader:
     """The share of the expected words that the output holds."""
@@ -130,11 +128,8 @@ def surrogate() -> float:
     raise ValueError("half a pair: \ud800")
 
 
-ACTS: dict[str, Callable[[], object]] = {
-    act.__name__: act
-    for act in [fine, hang, fail, leave, leave_at_once, die, eat, chatter, read, complain, pid, spawn, spawn_and_leave]
-    + [surrogate]
-}
+_ACTS = [fine, hang, fail, leave, leave_at_once, die, eat, chatter, read, complain, pid, spawn, spawn_and_leave]
+ACTS: dict[str, Callable[[], object]] = {act.__name__: act for act in (*_ACTS, surrogate)}
 
 
 class Recorder:
@@ -142,7 +137,7 @@ class Recorder:
 
     def __init__(self, config: Config) -> None:
         self._file = Path(str(config["file"]))
-        self._asynchronous = bool(config.get("async"))
+        self._asynchronous = bool(config.get("is_async"))
 
     def setup(self) -> Awaitable[None] | None:
         """The first step."""
@@ -190,7 +185,7 @@ class Unready:
 
 
 def sleeper(_config: Config) -> AsyncGrader:
-    """Waits as many seconds as the output says; `die` and `block` do so, `nap` waits 0.3 seconds for a 0.5."""
+    """Does the act that the output names, or waits as many seconds as it says and gives 0.5."""
 
     async def grade(_input: str, _expected: str, output: str, _metadata: dict[str, object]) -> float:
         if output in ACTS:

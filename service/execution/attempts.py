@@ -17,7 +17,7 @@ class Answer(NamedTuple):
     """What an asking gave: a reply, or the error of the last attempt. `latency_ms` is that attempt's."""
 
     reply: Reply | None
-    error: str | None
+    error: ModelError | None
     latency_ms: float
     attempts: int
 
@@ -47,7 +47,7 @@ async def ask_patiently(ask: Ask, text: str, patience: Patience, slot: Slot) -> 
             return Answer(reply, None, _milliseconds_since(began), attempts)
         except ModelError as error:
             if not error.retry or attempts > patience.retries:
-                return Answer(None, str(error), _milliseconds_since(began), attempts)
+                return Answer(None, error, _milliseconds_since(began), attempts)
             delay = max(patience.retry_delay_ms / 1000 * 2 ** (attempts - 1), error.retry_after)
         await asyncio.sleep(delay)
 

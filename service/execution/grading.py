@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from domain.errors import GraderError
+from domain.errors import GraderError, ModelError
 from domain.events import ExampleAnswered, ExampleScored
 from domain.graded import Asked, Graded
 from domain.graders import Grade
@@ -69,8 +69,9 @@ def make_answered(
 
 
 def make_failed(suite: str, harness: str, secrets: Secrets, asked: AskedRow, answer: Answer) -> ExampleScored:
-    """Tell that the model gave no answer."""
-    error, replaced = secrets.replace(answer.error or "")
+    """Tell that the model gave no answer; of what it said, no more than is shown, without secrets."""
+    failure = answer.error or ModelError("no answer")
+    said, replaced = secrets.replace(failure.said)
     return ExampleScored(
         suite=suite,
         harness=harness,
@@ -82,7 +83,7 @@ def make_failed(suite: str, harness: str, secrets: Secrets, asked: AskedRow, ans
         passed=False,
         latency_ms=answer.latency_ms,
         attempts=answer.attempts,
-        error=error,
+        error=secrets.replace(failure.tell(said))[0],
         secrets=list(replaced),
     )
 

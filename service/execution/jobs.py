@@ -1,23 +1,24 @@
 """A harness at work, built from what the log has pinned."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from domain.examples import Example, decode_manifest, is_selected
-from domain.grader_spec import grader_name
+from domain.grader_spec import TextGrader, grader_name
 from domain.graders import make_grader
 from domain.marks import marks_of
 from domain.model_spec import CommandModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
-from domain.secrets import Secrets, named_variables
+from domain.secrets import Secrets, grader_variables, named_variables
 from service.execution.attempts import Patience
 from service.execution.grading import Graders, OpenGrader, PureGrader
 from service.execution.pace import Pace
 from service.execution.rows import Progress, Rows
 from service.execution.world import World
-from service.graders.opening import GraderWorld, open_grader
+from service.graders.opening import GraderOpener, GraderWorld
 from service.models.ask import Ask
 from service.models.model import open_model
 from service.models.scripts import scripts_of
@@ -36,15 +37,16 @@ class Job(NamedTuple):
     rows: Rows
     workers: int
 
-    async def close(self) -> None:
-        """Let go of what its graders hold."""
-        for one in self.graders.open:
-            await one.grader.close()
 
-
-async def open_jobs(world: World, run: Run, plan: Plan) -> list[Job]:
-    """Prepare every harness of a run; ModelError where one can't be asked at all."""
-    return [await _open_job(world, run, plan, *asked) for asked in _asked(plan, run)]
+@asynccontextmanager
+async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Job]]:
+    """Prepare every harness of a run; ModelError or GraderError where one can't be used at all."""
+    secrets = _secrets(plan, world.environment)
+    opener = GraderOpener(GraderWorld(world.environment, world.transport, secrets, world.draw))
+    try:
+        yield [await _open_job(world, run, plan, opener, secrets, *asked) for asked in _asked(plan, run)]
+    finally:
+        await opener.close()
 
 
 def find_changed_scripts(world: World, run: Run, plan: Plan) -> list[str]:
@@ -56,34 +58,38 @@ def find_changed_scripts(world: World, run: Run, plan: Plan) -> list[str]:
     ]
 
 
-async def _open_job(world: World, run: Run, plan: Plan, suite: PlannedSuite, harness: PlannedHarness) -> Job:
+async def _open_job(
+    world: World,
+    run: Run,
+    plan: Plan,
+    opener: GraderOpener,
+    secrets: Secrets,
+    suite: PlannedSuite,
+    harness: PlannedHarness,
+) -> Job:
     key = (suite.name, harness.name)
     manifest = decode_manifest(await world.log.read_content(run.harnesses[key].manifest or ""))
     folder = world.harness_folder(plan, harness)
-    secrets = _secrets(plan, world.environment)
     return Job(
         suite=suite.name,
         harness=harness.name,
         ask=open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport),
         pace=world.paces.of(harness.model),
         patience=_patience(harness),
-        graders=_open_graders(world, suite, harness, folder, secrets),
+        graders=_open_graders(opener, suite, harness, folder),
         secrets=secrets,
         rows=Rows(world.log, manifest, _progress(run, key), _selects(suite.tags, plan.tags)),
         workers=harness.concurrency,
     )
 
 
-def _open_graders(
-    world: World, suite: PlannedSuite, harness: PlannedHarness, folder: Path, secrets: Secrets
-) -> Graders:
+def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHarness, folder: Path) -> Graders:
     pure, opened = [], []
     for spec in harness.graders:
-        grader = open_grader(spec, GraderWorld(folder, world.environment, world.transport, secrets))
-        if grader is None:
+        if isinstance(spec, TextGrader):
             pure.append(PureGrader(grader_name(spec), make_grader(spec)))
         else:
-            opened.append(OpenGrader(grader_name(spec), grader))
+            opened.append(OpenGrader(grader_name(spec), opener.open(spec, folder)))
     return Graders(pure, opened, marks_of(suite, harness))
 
 
@@ -119,5 +125,9 @@ def _patience(harness: PlannedHarness) -> Patience:
 
 def _secrets(plan: Plan, environment: Mapping[str, str]) -> Secrets:
     """Those of all harnesses: a command's environment holds them all."""
-    named = {name for suite in plan.suites for harness in suite.harnesses for name in named_variables(harness.model)}
+    harnesses = [harness for suite in plan.suites for harness in suite.harnesses]
+    named = set[str]().union(
+        *(named_variables(harness.model) for harness in harnesses),
+        *(grader_variables(grader) for harness in harnesses for grader in harness.graders),
+    )
     return Secrets({name: environment[name] for name in named if name in environment})

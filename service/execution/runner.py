@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
 
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import ExamplesPinned
@@ -60,10 +59,7 @@ class Runner:
             await self._insist(lambda run, at: finish(run, plan, at))
 
     async def _ask_and_grade(self, plan: Plan) -> None:
-        async with AsyncExitStack() as stack:
-            jobs = await open_jobs(self._world, self._run, plan)
-            for job in jobs:
-                stack.push_async_callback(job.close)
+        async with open_jobs(self._world, self._run, plan) as jobs:
             if self._taken_over:
                 await self._take_over(plan)
             await self._work(make_lanes(jobs, plan.concurrency))

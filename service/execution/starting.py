@@ -57,16 +57,13 @@ class _Chosen(NamedTuple):
 
 
 class Starter:
-    """Accepts runs. `draw` gives a random number below its argument."""
+    """Accepts runs."""
 
-    def __init__(
-        self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime], draw: Callable[[int], int]
-    ) -> None:
+    def __init__(self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime]) -> None:
         self._world = world
         self._queue = queue
         self._config = config
         self._clock = clock
-        self._draw = draw
 
     async def start(self, request: RunRequest, caller: Caller) -> str:
         """Check a request, record its run and queue it; gives the run's id.
@@ -130,7 +127,7 @@ class Starter:
 
     async def _record(self, started: Started) -> str:
         while True:
-            run_id = make_run_id(self._clock(), self._draw(0x10000))
+            run_id = make_run_id(self._clock(), self._world.draw(0x10000))
             try:
                 await self._world.writer.do(run_id, lambda run, _at: start(run, started))
             except (WrongVersion, RunClosed):

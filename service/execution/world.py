@@ -1,7 +1,7 @@
 """What runs need of the world, handed to everything that works on one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from service.writer import Writer
 class World(NamedTuple):
     """The log and its writer, the limits, the way to models. `root` is what the plans' paths are relative to.
 
-    Once `stopping` is set, no new call is made.
+    Once `stopping` is set, no new call is made. `draw` gives a random number below its argument.
     """
 
     log: EventLog
@@ -29,6 +29,7 @@ class World(NamedTuple):
     root: Path
     process: str
     stopping: asyncio.Event
+    draw: Callable[[int], int]
 
     def config_folder(self, plan: Plan) -> Path:
         """Where the plan's configuration stands."""

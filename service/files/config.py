@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import InvalidFiles
+from domain.grader_rules import find_service_variables
 from domain.mistakes import Mistake
-from domain.model_rules import find_variables
+from domain.model_rules import Place, find_variables
 from domain.rules import find_config_faults, find_suite_faults
-from domain.spec import Config, Suite
+from domain.spec import Config, Harness, Suite
 from service.files import tree
 from service.files.harness_file import HarnessFile, HarnessReading, read_harness
 from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
@@ -63,10 +64,16 @@ def missing_variables(harnesses: Iterable[HarnessFile], environment: Mapping[str
             f"the environment variable {name} is not set", harness.file, harness.line_of(*place), tree.show_path(place)
         )
         for harness in harnesses
-        for place, name in find_variables(harness.spec.model)
+        for place, name in _find_variables(harness.spec)
         if not environment.get(name)
     ]
     return list(dict.fromkeys(mistakes))
+
+
+def _find_variables(harness: Harness) -> list[tuple[Place, str]]:
+    graders = enumerate(harness.graders)
+    of_graders = [found for index, grader in graders for found in find_service_variables(grader, ("graders", index))]
+    return find_variables(harness.model) + of_graders
 
 
 @lru_cache(_CACHED_FILES)

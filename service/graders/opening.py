@@ -1,30 +1,70 @@
-"""Opens the graders that need more than a pure function."""
+"""Opens the graders that need more than a pure function, for one run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, assert_never
 
 import httpx
 
-from domain.grader_spec import ContainsGrader, ExactMatchGrader, RegexGrader
-from domain.grader_spec import Grader as GraderSpec
+from domain.grader_spec import (
+    LlmJudgeGrader,
+    PythonGrader,
+    RegisteredGrader,
+    SemanticSimilarityConfig,
+    SemanticSimilarityGrader,
+)
 from domain.secrets import Secrets
 from service.graders.grader import Grader
+from service.graders.judge import open_judge
+from service.graders.similarity import Similarity, open_similarity
+from service.graders.user_grader import open_python_grader
 
 
 class GraderWorld(NamedTuple):
-    """What graders need of the world. `folder` is the harness file's."""
+    """What graders need of the world. `draw` gives a random number below its argument."""
 
-    folder: Path
     environment: Mapping[str, str]
     transport: httpx.AsyncBaseTransport
     secrets: Secrets
+    draw: Callable[[int], int]
 
 
-def open_grader(spec: GraderSpec, world: GraderWorld) -> Grader | None:
-    """Open a grader for one run; None for one that is a pure function. GraderError where it can't be used at all."""
-    match spec:
-        case ExactMatchGrader() | ContainsGrader() | RegexGrader():
-            return None
-        case _:
-            assert_never(spec)
+class GraderOpener:
+    """Opens graders and closes them together. Harnesses that compare embeddings of one kind share them."""
+
+    def __init__(self, world: GraderWorld) -> None:
+        self._world = world
+        self._similarities: dict[SemanticSimilarityConfig, Similarity] = {}
+        self._opened: list[Grader] = []
+
+    def open(
+        self, spec: SemanticSimilarityGrader | LlmJudgeGrader | PythonGrader | RegisteredGrader, folder: Path
+    ) -> Grader:
+        """Open a grader of a harness file in `folder`. Raises GraderError where it can't be used at all."""
+        grader = self._similarities.get(spec.config) if isinstance(spec, SemanticSimilarityGrader) else None
+        if grader is not None:
+            return grader
+        opened = self._open(spec, folder)
+        self._opened.append(opened)
+        return opened
+
+    async def close(self) -> None:
+        """Close all that were opened."""
+        for grader in self._opened:
+            await grader.close()
+
+    def _open(
+        self, spec: SemanticSimilarityGrader | LlmJudgeGrader | PythonGrader | RegisteredGrader, folder: Path
+    ) -> Grader:
+        world = self._world
+        match spec:
+            case SemanticSimilarityGrader():
+                similarity = open_similarity(spec, world.environment, world.transport, world.secrets)
+                self._similarities[spec.config] = similarity
+                return similarity
+            case LlmJudgeGrader():
+                return open_judge(spec, world.environment, world.transport, world.draw, world.secrets)
+            case PythonGrader() | RegisteredGrader():
+                return open_python_grader(spec, folder, world.environment)
+            case _:
+                assert_never(spec)

@@ -14,7 +14,8 @@ from domain.model_spec import CommandModel
 from service.models.ask import Ask, Reply
 from service.models.reply import MAX_BYTES
 
-STDERR_BYTES = 2_000
+STDERR_BYTES = 8_000  # kept, so that a secret is whole when it is replaced
+STDERR_SHOWN = 2_000
 AFTERMATH_SECONDS = 0.2  # for output still in the pipes after the exit, when a grandchild keeps them open
 REAP_SECONDS = 5
 KEPT_BACK = "MATCHSPEC_API_KEY"
@@ -147,10 +148,14 @@ def _output(call: _Call, code: int | None) -> str:
         raise ModelError("reply over 8 MB")
     if code:
         end = _ending(code)
-        said = call.stderr.decode(errors="replace").strip()
-        raise ModelError(f"command {end}{': ' if said else ''}{said}", retry=True)
+        said = call.stderr.decode(errors="replace")
+        raise ModelError(f"command {end}", said=said, shorten=_end_of, retry=True)
     text = call.stdout.decode(errors="replace")
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def _end_of(text: str) -> str:
+    return text[-STDERR_SHOWN:].strip()
 
 
 def _ending(code: int) -> str:

@@ -1,0 +1,1 @@
+"""Graders that reach outside this process: services that are asked, models that are loaded, programs that are run."""
