@@ -145,6 +145,7 @@ class Row(Fact, frozen=True, kw_only=True):
     suite: str
     harness: str | None
     pass_rate: float | None = None
+    pass_at: float | None = None
     pass_at_k: list[float] | None = None
     pass_all_k: list[float] | None = None
     disagree: float | None = None

@@ -22,6 +22,12 @@ Grade = Callable[[str, str], float]
 """(expected, output) -> score; raises GraderError."""
 
 PATTERN_BYTES = 8 * 1024 * 1024
+MUCH_WORK = 10_000_000
+"""From here on a grading takes tens of milliseconds, and belongs in a thread."""
+
+MOST_WORK = 2_000_000_000
+"""Some ten seconds."""
+
 _PLACEHOLDER = re.compile(r"\{\{\{expected\}\}\}|\{\{expected\}\}")
 
 
@@ -36,6 +42,13 @@ def make_grader(grader: TextGrader) -> Grade:
             return partial(regex, config)
         case _:
             assert_never(grader)
+
+
+def estimate_work(grader: TextGrader, expected: str, output: str) -> int:
+    """Estimate what a grading costs, in characters of pattern times characters of output; 0 where it is cheap."""
+    if not isinstance(grader, RegexGrader):
+        return 0
+    return (len(grader.config.pattern) + len(expected)) * len(output)
 
 
 def exact_match(config: ExactMatchConfig, expected: str, output: str) -> float:
@@ -55,7 +68,13 @@ def contains(config: ContainsConfig, expected: str, output: str) -> float:
 
 
 def regex(config: RegexConfig, expected: str, output: str) -> float:
-    """1.0 if the pattern is found in the output; GraderError where the expected text makes no valid pattern."""
+    """1.0 if the pattern is found in the output.
+
+    GraderError where the expected text makes no valid pattern, or both are so long that the search would take minutes:
+    RE2 is linear in the output, but also in the pattern.
+    """
+    if (len(config.pattern) + len(expected)) * len(output) > MOST_WORK:
+        raise GraderError("the pattern with this expected text and the output are too long for each other")
     try:
         pattern = compile_pattern(config, expected)
     except re2.error as error:

@@ -143,6 +143,7 @@ def _make_row(suite: PlannedSuite, group: _Group) -> Row:
         suite=suite.name,
         harness=group.harness,
         pass_rate=pass_rate(group.scores, mark),
+        pass_at=group.pass_at,
         pass_at_k=repeated.pass_at_k,
         pass_all_k=repeated.pass_all_k,
         disagree=repeated.disagree,

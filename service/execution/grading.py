@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from domain.errors import GraderError, ModelError
 from domain.events import ExampleAnswered, ExampleScored
 from domain.graded import Asked, Graded
-from domain.graders import Grade
+from domain.grader_spec import TextGrader
+from domain.graders import MUCH_WORK, Grade, estimate_work
 from domain.marks import Marks
 from domain.secrets import Secrets
 from service.execution.attempts import Answer
@@ -18,9 +19,10 @@ from service.graders.grader import Grader
 
 
 class PureGrader(NamedTuple):
-    """A grader that looks at expected and output only."""
+    """A grader that compares two texts."""
 
     name: str
+    spec: TextGrader
     grade: Grade
 
 
@@ -118,7 +120,7 @@ async def grade(graders: Graders, asked: Asked) -> Grades:
     grades = Grades({}, {}, {})
     for pure in graders.pure:
         try:
-            grades.scores[pure.name] = pure.grade(asked.expected, asked.output)
+            grades.scores[pure.name] = await _compare(pure, asked)
         except GraderError as error:
             grades.errors[pure.name] = str(error)
     if graders.open:
@@ -126,6 +128,12 @@ async def grade(graders: Graders, asked: Asked) -> Grades:
         for one, result in zip(graders.open, results, strict=True):
             _note(grades, one.name, result)
     return grades
+
+
+async def _compare(pure: PureGrader, asked: Asked) -> float:
+    if estimate_work(pure.spec, asked.expected, asked.output) < MUCH_WORK:
+        return pure.grade(asked.expected, asked.output)
+    return await asyncio.to_thread(pure.grade, asked.expected, asked.output)
 
 
 async def _ask(grader: OpenGrader, asked: Asked) -> Graded | GraderError:

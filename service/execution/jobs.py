@@ -87,7 +87,7 @@ def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHar
     pure, opened = [], []
     for spec in harness.graders:
         if isinstance(spec, TextGrader):
-            pure.append(PureGrader(grader_name(spec), make_grader(spec)))
+            pure.append(PureGrader(grader_name(spec), spec, make_grader(spec)))
         else:
             opened.append(OpenGrader(grader_name(spec), opener.open(spec, folder)))
     return Graders(pure, opened, marks_of(suite, harness))
