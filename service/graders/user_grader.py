@@ -20,7 +20,7 @@ CALLS_AHEAD = 4  # handed to a grader that takes one after another, so that it n
 ASYNC_CALLS = 256
 TEARDOWN_SECONDS = 10.0
 LAST_CALLS_SECONDS = 1.0
-MAX_LOST = 10  # processes in a row without one answer; then the grader is given up
+LOST_STARTS, LOST_GRADINGS = 3, 25  # so many in a row, and the grader is given up
 
 
 def open_python_grader(
@@ -48,7 +48,7 @@ class UserGrader:
         self._process: GraderProcess | None = None
         self._starting: asyncio.Task[GraderProcess] | None = None
         self._under_way = set[asyncio.Task[Graded]]()
-        self._lost = 0
+        self._lost_starts = self._lost_gradings = 0
         self._given_up: str | None = None
 
     async def grade(self, asked: Asked) -> Graded:
@@ -108,15 +108,15 @@ class UserGrader:
     async def _ask(self, asked: Asked) -> Graded:
         process = await self._running()
         try:
-            graded = await process.ask(asked)
+            return await process.ask(asked)
         except ProcessLost as lost:
-            self._count_lost(lost)
+            self._lost_gradings += 1
+            if self._lost_gradings >= LOST_GRADINGS:
+                self._give_up(f"{LOST_GRADINGS} gradings in a row have ended its process, the last: {lost}")
             raise
-        except GraderError:
-            self._lost = 0
-            raise
-        self._lost = 0
-        return graded
+        finally:
+            if process.alive:
+                self._lost_gradings = 0
 
     async def _running(self) -> GraderProcess:
         """Give the process, after starting one if none is alive. All who wait for a start share what comes of it."""
@@ -141,16 +141,17 @@ class UserGrader:
             self._process = await GraderProcess.start(self._folder, self._environment)
             await self._process.open(self._opening, self._seconds)
         except ProcessLost as lost:
-            self._count_lost(lost)
+            self._lost_starts += 1
+            if self._lost_starts >= LOST_STARTS:
+                self._give_up(f"{LOST_STARTS} starts in a row have failed, the last: {lost}")
             raise
         except GraderError as error:
-            self._given_up = str(error)  # it would say so again
+            self._give_up(str(error))  # it would say so again
             raise
         finally:
             self._starting = None
+        self._lost_starts = 0
         return self._process
 
-    def _count_lost(self, lost: ProcessLost) -> None:
-        self._lost += 1
-        if self._lost >= MAX_LOST and self._given_up is None:
-            self._given_up = f"given up after {MAX_LOST} lost processes in a row, the last: {lost}"
+    def _give_up(self, reason: str) -> None:
+        self._given_up = self._given_up or reason
