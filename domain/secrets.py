@@ -1,5 +1,6 @@
 """Keeps the values of secret variables out of what is recorded."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -17,12 +18,13 @@ class Secrets:
     __slots__ = ("_names", "_pattern")
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._names = {value: name for name, value in sorted(values.items(), reverse=True) if len(value) >= SHORTEST}
+        named = [(name, value) for name, value in sorted(values.items(), reverse=True) if len(value) >= SHORTEST]
+        self._names = {shape: name for name, value in named for shape in (value, _escaped(value))}
         longest_first = sorted(self._names, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def __repr__(self) -> str:
-        return f"Secrets({', '.join(sorted(self._names.values()))})"
+        return f"Secrets({', '.join(sorted(set(self._names.values())))})"
 
     def replace(self, text: str) -> tuple[str, tuple[str, ...]]:
         """Put `[secret NAME]` for each value in the text; also give the names replaced, sorted."""
@@ -46,3 +48,8 @@ def named_variables(spec: Model) -> set[str]:
 def grader_variables(grader: Grader) -> set[str]:
     """Tell which environment variables a grader names."""
     return {name for _, name in find_service_variables(grader, ())}
+
+
+def _escaped(value: str) -> str:
+    """Give the value as it stands within a JSON string: quotes and backslashes look different there."""
+    return json.dumps(value, ensure_ascii=False)[1:-1]

@@ -54,6 +54,7 @@ class Service:
 
     def resume(self) -> None:
         """Go on with the runs that the last process left."""
+        self._world.log.crash_told = True
         for run_id in self.unfinished:
             self._queue.put(run_id, taken_over=True)
 

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 import uvloop
-from service.graders.messages import Call, Opening, Ready
 from user_grading import HERE, asked, at_once, opened, outcome, outcomes
 
 from domain.grader_spec import PythonGrader
 from service.graders import process, user_grader
 from service.graders.factories import find_factory
+from service.graders.messages import Call, Opening, Ready
 from service.graders.user_grader import UserGrader
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from domain.errors import GraderError, ModelError
@@ -128,6 +129,17 @@ async def grade(graders: Graders, asked: Asked) -> Grades:
         for one, result in zip(graders.open, results, strict=True):
             _note(grades, one.name, result)
     return grades
+
+
+def without_secrets(grades: Grades, secrets: Secrets) -> Grades:
+    """Replace secrets in what graders tell: a user's own sees the environment, a judge may repeat what it was sent."""
+    errors = {name: secrets.replace(error)[0] for name, error in grades.errors.items()}
+    return Grades(grades.scores, {name: _clean(detail, secrets) for name, detail in grades.details.items()}, errors)
+
+
+def _clean(detail: object, secrets: Secrets) -> object:
+    text, replaced = secrets.replace(msgspec.json.encode(detail).decode())
+    return msgspec.json.decode(text) if replaced else detail
 
 
 async def _compare(pure: PureGrader, asked: Asked) -> float:

@@ -14,6 +14,7 @@ from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
 from domain.secrets import Secrets, grader_variables, named_variables
 from service.execution.attempts import Patience
+from service.execution.code import find_code
 from service.execution.grading import Graders, OpenGrader, PureGrader
 from service.execution.pace import Pace
 from service.execution.rows import Progress, Rows
@@ -21,7 +22,6 @@ from service.execution.world import World
 from service.graders.opening import GraderOpener, GraderWorld
 from service.models.ask import Ask
 from service.models.model import open_model
-from service.models.scripts import scripts_of
 
 
 class Job(NamedTuple):
@@ -49,12 +49,12 @@ async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Jo
         await opener.close()
 
 
-def find_changed_scripts(world: World, run: Run, plan: Plan) -> list[str]:
-    """Tell which scripts of command models are not what they were when the run started."""
+def find_changed_code(world: World, run: Run, plan: Plan) -> list[str]:
+    """Tell which scripts of commands and graders of the user's own are not what they were when the run started."""
     return [
         f"harness '{harness.name}': {script} has changed since the run started"
         for _, harness in _asked(plan, run)
-        for script in _changed_scripts(world, plan, harness)
+        for script in _changed_code(world, plan, harness)
     ]
 
 
@@ -106,10 +106,8 @@ def _asked(plan: Plan, run: Run) -> list[tuple[PlannedSuite, PlannedHarness]]:
     ]
 
 
-def _changed_scripts(world: World, plan: Plan, harness: PlannedHarness) -> list[str]:
-    if not isinstance(harness.model, CommandModel):
-        return []
-    now = scripts_of(harness.model, world.harness_folder(plan, harness))
+def _changed_code(world: World, plan: Plan, harness: PlannedHarness) -> list[str]:
+    now = find_code(harness.model, harness.graders, world.harness_folder(plan, harness))
     return sorted(name for name in now.keys() | harness.code.keys() if now.get(name) != harness.code.get(name))
 
 

@@ -7,7 +7,7 @@ from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import ExamplesPinned
 from domain.plan import Plan, decode_plan, name_left_out
 from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, pin_examples, resume
-from service.execution.jobs import find_changed_scripts, open_jobs
+from service.execution.jobs import find_changed_code, open_jobs
 from service.execution.lanes import Lane, make_lanes
 from service.execution.pinning import pin_plan
 from service.execution.scoring import Scorer, Stopping
@@ -72,7 +72,7 @@ class Runner:
 
     async def _take_over(self, plan: Plan) -> None:
         world = self._world
-        changed = [*find_changed_scripts(world, self._run, plan), *_find_changed_version(self._run)]
+        changed = [*find_changed_code(world, self._run, plan), *_find_changed_version(self._run)]
         await self._insist(lambda run, _at: resume(run, world.process, world.log.crashed, changed))
         self._taken_over = False
 

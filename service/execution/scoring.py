@@ -10,7 +10,7 @@ from domain.events import Event, ExampleAnswered, ExampleScored
 from domain.graded import Asked
 from domain.run import Run, record_answer, record_score
 from service.execution.attempts import ask_patiently
-from service.execution.grading import grade, make_answered, make_failed, make_scored
+from service.execution.grading import grade, make_answered, make_failed, make_scored, without_secrets
 from service.execution.jobs import Job
 from service.execution.rows import AskedRow
 from service.execution.world import World
@@ -40,7 +40,8 @@ class Scorer:
             await self._world.writer.insist(self._run_id, partial(_record_answer, answered))
             recorded = True
         example = asked.example
-        grades = await grade(job.graders, Asked(example.input, example.expected, answered.output, example.metadata))
+        full = Asked(example.input, example.expected, answered.output, example.metadata)
+        grades = without_secrets(await grade(job.graders, full), job.secrets)
         passed = job.graders.marks.passes(grades.scores)
         await self._record(make_scored(answered, grades, passed, recorded=recorded))
 

@@ -12,13 +12,13 @@ import msgspec
 from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
 from domain.events import PinnedHarness, Started
 from domain.examples import digest
-from domain.mistakes import nearest
-from domain.model_spec import CommandModel
+from domain.mistakes import Mistake, nearest
 from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, without_left_out
 from domain.run import start
 from domain.run_id import make_run_id
 from domain.spec import Suite
 from domain.written import Concurrency, Tag
+from service.execution.code import find_code
 from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
 from service.execution.world import World
@@ -26,8 +26,9 @@ from service.files.config import ConfigFiles, missing_variables, read_config
 from service.files.datasets import is_longer_than, read_examples
 from service.files.finding import resolve_requested
 from service.files.harness_file import HarnessFile
+from service.files.tree import show_path
+from service.graders.opening import find_missing
 from service.log.event_log import Content
-from service.models.scripts import scripts_of
 from service.suites import OwnConfig
 from service.version import VERSION
 
@@ -73,7 +74,7 @@ class Starter:
         with self._queue.place():
             files = await self._read(request.config)
             chosen = _choose(files, request.suite)
-            self._check_variables(chosen)
+            self._check_needs(chosen)
             pinned = await self._pin(chosen, request.tags or [])
             warnings = _left_out(pinned, request.suite)
             plan = without_left_out(self._plan(files, chosen, request), pinned)
@@ -89,9 +90,15 @@ class Starter:
             return await self._config.load()
         return await asyncio.to_thread(lambda: read_config(resolve_requested(config, self._world.root)))
 
-    def _check_variables(self, chosen: Sequence[_Chosen]) -> None:
+    def _check_needs(self, chosen: Sequence[_Chosen]) -> None:
         harnesses = [harness for one in chosen for harness in one.harnesses]
         mistakes = missing_variables(harnesses, self._world.environment)
+        mistakes += [
+            Mistake(fault.message, harness.file, harness.line_of(*fault.place), show_path(fault.place))
+            for harness in harnesses
+            for index, grader in enumerate(harness.spec.graders)
+            for fault in find_missing(grader, harness.folder, ("graders", index))
+        ]
         if mistakes:
             raise InvalidFiles(mistakes)
 
@@ -176,7 +183,7 @@ def _started(
 
 def _source(harness: HarnessFile) -> HarnessSource:
     spec = harness.spec
-    code = scripts_of(spec.model, harness.folder) if isinstance(spec.model, CommandModel) else {}
+    code = find_code(spec.model, spec.graders, harness.folder)
     dataset = harness.dataset.file if harness.dataset else "(inline)"
     return HarnessSource(harness.file, dataset, spec, code)
 

@@ -11,6 +11,7 @@ from domain.spec import Harness
 from service.files.later import LATER_ENDINGS, not_supported
 from service.files.opening import CONFIG_BYTES, CantReadError, open_regular, read_regular
 from service.files.reading import Reading, read_typed, with_faults
+from service.files.registered import spell_out_registered
 from service.files.tree import Mapping, Node, Scalar, line_of
 
 ENDINGS = (".yml", ".yaml", ".jsonl")
@@ -71,7 +72,7 @@ def read_harness(written: str, folder: Path) -> HarnessReading:
 
 @lru_cache(_CACHED_FILES)
 def _read(content: bytes, file: str) -> Reading[Harness]:
-    reading = read_typed(content, file, Harness)
+    reading = read_typed(content, file, Harness, spell_out_registered)
     return with_faults(reading, file, find_harness_faults(reading.value)) if reading.value else reading
 
 

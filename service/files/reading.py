@@ -1,6 +1,6 @@
 """One file's bytes -> a value and its mistakes with their lines."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from domain.mistakes import Mistake
@@ -20,12 +20,17 @@ class Reading(NamedTuple, Generic[T]):
     mistakes: list[Mistake]
 
 
-def read_typed(content: bytes, file: str, wanted: type[T]) -> Reading[T]:
-    """Read YAML as a value of a type; mistakes name `file` and are in the order of its lines."""
+def read_typed(
+    content: bytes, file: str, wanted: type[T], prepare: Callable[[Node], Node] = lambda root: root
+) -> Reading[T]:
+    """Read YAML as a value of a type; mistakes name `file` and are in the order of its lines.
+
+    `prepare` may write the tree's shorthands out before it is converted.
+    """
     parsed = parse_yaml(content, file)
     if parsed.root is None:
         return Reading(None, None, parsed.mistakes)
-    converted = convert(parsed.root, wanted, file)
+    converted = convert(prepare(parsed.root), wanted, file)
     mistakes = sorted(parsed.mistakes + converted.mistakes, key=lambda mistake: mistake.line or 0)
     return Reading(converted.value, parsed.root, mistakes)
 

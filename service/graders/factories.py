@@ -11,8 +11,8 @@ from domain.mistakes import nearest
 from domain.model_rules import Fault
 from domain.python_config import parse_callable
 from service.files.opening import CantReadError, open_regular, read_regular
+from service.files.registered import GROUP, registered_types
 
-GROUP = "matchspec.graders"
 CODE_BYTES = 16_000_000
 
 
@@ -23,11 +23,6 @@ class Factory(NamedTuple):
     written: str
     path: str | None
     module: str | None
-
-
-def registered_types() -> set[str]:
-    """Give the grader types that installed packages register."""
-    return {point.name for point in entry_points(group=GROUP)}
 
 
 def find_factory(spec: PythonGrader | RegisteredGrader, folder: Path) -> Factory:

@@ -6,6 +6,7 @@ from typing import NamedTuple, assert_never
 
 import httpx
 
+from domain.grader_spec import Grader as Spec
 from domain.grader_spec import (
     LlmJudgeGrader,
     PythonGrader,
@@ -13,11 +14,26 @@ from domain.grader_spec import (
     SemanticSimilarityConfig,
     SemanticSimilarityGrader,
 )
+from domain.model_rules import Fault, Place
 from domain.secrets import Secrets
+from service.graders.factories import find_code_faults
 from service.graders.grader import Grader
 from service.graders.judge import open_judge
+from service.graders.local_embeddings import local_model_missing
 from service.graders.similarity import Similarity, open_similarity
 from service.graders.user_grader import open_python_grader
+
+
+def find_missing(spec: Spec, folder: Path, place: Place) -> list[Fault]:
+    """Tell what a grader, which stands at `place`, needs and this machine lacks: a file, a package."""
+    match spec:
+        case SemanticSimilarityGrader(config=config) if config.embedding_endpoint is None:
+            missing = local_model_missing()
+            return [Fault(place, missing)] if missing else []
+        case PythonGrader() | RegisteredGrader():
+            return [fault._replace(place=(*place, *fault.place)) for fault in find_code_faults(spec, folder)]
+        case _:
+            return []
 
 
 class GraderWorld(NamedTuple):

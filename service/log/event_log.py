@@ -61,6 +61,7 @@ class EventLog:
     def __init__(self, path: Path, lock: LogLock, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
         self.path = path
         self.crashed = lock.crashed
+        self.crash_told = False
         self.head = Head(0, chain.START)
         self._lock = lock
         self._writing = writing
@@ -87,16 +88,21 @@ class EventLog:
         return log
 
     async def close(self) -> None:
-        """Close both connections and let go of the lock."""
+        """Close both connections and let go of the lock.
+
+        A crash that was found at the opening, and that no run was told of, stays on record for the next process.
+        """
         await self._reading.close()
         await self._writing.close()
-        self._lock.release()
+        self._lock.release(clean=self.crash_told or not self.crashed)
 
     async def reopen(self) -> None:
-        """Begin again on fresh connections after a fault; LogUnavailable while it lasts."""
-        await self._reading.close()
+        """Begin to write again, on a fresh connection after a fault; LogUnavailable while it lasts. Reads go on."""
         await self._writing.close()
-        self._writing, self._reading = await _connect(self.path)
+        try:
+            self._writing = await open_writing(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnavailable(f"can't open the log {self.path}: {error}") from error
         self.head = await self._read_head()
 
     async def append(self, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:

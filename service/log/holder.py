@@ -42,9 +42,10 @@ class LogLock:
         _write(descriptor, msgspec.json.encode(Holder(os.getpid(), now)))
         return cls(descriptor, crashed=before is not None)
 
-    def release(self) -> None:
-        """Let go, and leave word that this was a clean end."""
-        _write(self._descriptor, b"")
+    def release(self, *, clean: bool = True) -> None:
+        """Let go, and leave word whether this was a clean end."""
+        if clean:
+            _write(self._descriptor, b"")
         os.close(self._descriptor)
 
 
