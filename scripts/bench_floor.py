@@ -1,0 +1,174 @@
+"""The floor that `scripts/bench_run` measures against: the same calls, grades and durable log, and nothing else.
+
+    python scripts/bench_floor.py DATASET.jsonl PORT CONCURRENCY LOG.db
+
+A raw HTTP client (asyncio protocols on uvloop, parsed by httptools), the events as matchspec encodes and chains them,
+and one thread that commits what waits together, synced; a worker goes on when its event is committed. It has no
+retries, timeouts, limits, API, views, recovery or checks. Prints what it took as JSON.
+"""
+
+import asyncio
+import json
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import httptools
+import msgspec
+import re2
+import uvloop
+
+from domain import chain
+from domain.events import ExampleScored
+from domain.examples import Example
+from domain.times import stamp
+
+HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+BRIEF = re2.compile(r"^\S+( \S+)*$")
+Waiting = tuple[bytes, asyncio.Future[None]]
+
+
+class Client(asyncio.Protocol):
+    """One kept-alive connection with one call in flight."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.transport: asyncio.Transport
+        self.answer: asyncio.Future[bytes]
+        self.body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, which calls the `on_` methods."""
+        self.parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        """Collects the answer's body."""
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        """Gives the answer to who waits for it."""
+        self.answer.set_result(self.body)
+        self.body = b""
+
+    async def ask(self, text: str) -> str:
+        """One call."""
+        self.answer = asyncio.get_running_loop().create_future()
+        body = msgspec.json.encode({"input": text})
+        self.transport.write(HEAD % (len(body), body))
+        return str(msgspec.json.decode(await self.answer)["output"])
+
+
+class Log:
+    """Commits what waits in groups, chained and synced."""
+
+    def __init__(self, path: str) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        columns = "position INTEGER PRIMARY KEY, run_id, version, type, at, body, leaf, hash, UNIQUE (run_id, version)"
+        self.connection.execute(f"CREATE TABLE events ({columns})")
+        self.waiting: list[Waiting] = []
+        self.news = asyncio.Event()
+        self.position, self.hash = 0, chain.START
+
+    async def record(self, body: bytes) -> None:
+        """Returns when an event is committed."""
+        done = asyncio.get_running_loop().create_future()
+        self.waiting.append((body, done))
+        self.news.set()
+        await done
+
+    async def write_for_ever(self) -> None:
+        """Commits group after group."""
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            group, self.waiting = self.waiting, []
+            await asyncio.get_running_loop().run_in_executor(None, self.commit, [body for body, _ in group])
+            for _, done in group:
+                done.set_result(None)
+
+    def commit(self, bodies: list[bytes]) -> None:
+        """One transaction."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self.rows(bodies))
+        self.connection.execute("COMMIT")
+
+    def rows(self, bodies: list[bytes]) -> Iterator[tuple[object, ...]]:
+        """The chained rows of a group."""
+        at = stamp(datetime.now(UTC))
+        for body in bodies:
+            self.position += 1
+            leaf = chain.leaf(self.position, "run", "example_scored", at, body)
+            self.hash = chain.link(self.hash, self.position, leaf)
+            yield self.position, "run", self.position, "example_scored", at, body, leaf, self.hash
+
+
+def scored(row: int, example: Example, output: str, began: float) -> bytes:
+    """The event of an answer, graded three times."""
+    scores = {
+        "exact_match": float(output.strip() == example.expected.strip()),
+        "contains": float(example.expected in output),
+        "brief": float(BRIEF.search(output) is not None),
+    }
+    event = ExampleScored(
+        suite="bench",
+        harness="bench",
+        example=example.id,
+        repeat=0,
+        row=row,
+        output=output,
+        scores=scores,
+        passed=all(score >= 0.5 for score in scores.values()),
+        latency_ms=round((time.monotonic() - began) * 1000, 3),
+        attempts=1,
+    )
+    return msgspec.json.encode(event)
+
+
+async def work(port: int, rows: Iterator[tuple[int, Example]], log: Log) -> None:
+    """Asks on one connection until no example is left."""
+    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+    for row, example in rows:
+        began = time.monotonic()
+        await log.record(scored(row, example, await client.ask(example.input), began))
+    client.transport.close()
+
+
+async def run(examples: list[Example], port: int, concurrency: int, log: Log) -> None:
+    """All examples."""
+    rows = enumerate(examples)
+    writing = asyncio.create_task(log.write_for_ever())
+    await asyncio.gather(*(work(port, rows, log) for _ in range(concurrency)))
+    writing.cancel()
+
+
+def cpu_seconds() -> float:
+    """What this process used so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Measures from the reading of the dataset to the last commit."""
+    dataset, port, concurrency, path = sys.argv[1:]
+    log = Log(path)
+    began, cpu = time.monotonic(), cpu_seconds()
+    examples = [msgspec.json.decode(line, type=Example) for line in Path(dataset).read_bytes().splitlines()]
+    uvloop.run(run(examples, int(port), int(concurrency), log))
+    took, used = time.monotonic() - began, cpu_seconds() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"wall": took, "cpu": used, "peak_mb": peak, "events": log.position}))
+
+
+if __name__ == "__main__":
+    main()
