@@ -131,7 +131,7 @@ def _decode(body: bytes, content_type: str) -> RunRequest:
         node = from_json(msgspec.json.decode(text))
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest([Mistake(f"the body is not valid JSON: {why_not_json(text, error)}")]) from None
-    wanted, mistakes = convert(node, RunRequest)
+    wanted, mistakes, _ = convert(node, RunRequest)
     if wanted is None:
         raise InvalidRequest(_first(mistakes))
     return wanted

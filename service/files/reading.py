@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class Reading(NamedTuple, Generic[T]):
-    """A file as read: its value if every field has its type, its tree as far as there is one, its mistakes."""
+    """A file as read: its value, its tree as far as there is one, its mistakes.
+
+    With mistakes, the value has defaults in place of what is wrong, and serves only to look for more.
+    """
 
     value: T | None
     root: Node | None
@@ -32,7 +35,7 @@ def read_typed(
         return Reading(None, None, parsed.mistakes)
     converted = convert(prepare(parsed.root), wanted, file)
     mistakes = sorted(parsed.mistakes + converted.mistakes, key=lambda mistake: mistake.line or 0)
-    return Reading(converted.value, parsed.root, mistakes)
+    return Reading(converted.draft, parsed.root, mistakes)
 
 
 def with_faults(reading: Reading[T], file: str, faults: Iterable[Fault]) -> Reading[T]:

@@ -18,19 +18,22 @@ _MAX_DIGITS = 300  # more overflow a float
 
 
 class Converted(NamedTuple, Generic[T]):
-    """The value, or every mistake that stands in its way. Both are empty where the tree was told broken before."""
+    """The value, or every mistake that stands in its way. Both are empty where the tree was told broken before.
+
+    `draft` is the value with defaults in place of wrong fields, as far as there is one, to look for further mistakes.
+    """
 
     value: T | None
     mistakes: list[Mistake]
+    draft: T | None
 
 
 def convert(node: Node, wanted_type: type[T], file: str | None = None, path: Path = ()) -> Converted[T]:
     """Make a value of the type; mistakes name `file`, and their fields begin at `path`."""
     converter = _Converter(file)
     value = converter.convert(node, _type_info(wanted_type), path)
-    if isinstance(value, wanted_type) and not converter.mistakes:
-        return Converted(value, [])
-    return Converted(None, converter.mistakes)
+    draft = value if isinstance(value, wanted_type) else None
+    return Converted(None if converter.mistakes else draft, converter.mistakes, draft)
 
 
 def _type_info(wanted_type: type) -> inspect.Type:
@@ -110,9 +113,11 @@ class _Converter:
         for key, field in fields.items():
             if key in node.entries:
                 values[field.name] = self.convert(node.entries[key], field.type, (*path, key))
-            elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
+            elif _is_required(field):
                 values[field.name] = self._refuse(node, f"missing; it must be {wanted(field.type)}", (*path, key))
-        return UNSET if UNSET in values.values() else info.cls(**values)
+        if any(values.get(field.name) is UNSET for field in fields.values() if _is_required(field)):
+            return UNSET
+        return info.cls(**{name: value for name, value in values.items() if value is not UNSET})
 
     def _unknown(self, key: str, child: Node, info: inspect.StructType, path: Path) -> None:
         if key in LATER_FIELDS.get(info.cls, ()):
@@ -171,6 +176,10 @@ class _Converter:
     def _refuse(self, node: Node, message: str, path: Path) -> object:
         self.mistakes.append(Mistake(message, self._file, node.line, show_path(path) or None))
         return UNSET
+
+
+def _is_required(field: inspect.Field) -> bool:
+    return field.default is NODEFAULT and field.default_factory is NODEFAULT
 
 
 def _has_type(node: Scalar, info: inspect.Type) -> bool:
