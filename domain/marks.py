@@ -23,6 +23,13 @@ class Marks(NamedTuple):
             return score is not None and reaches(score, self.overall)
         return all(name in scores and reaches(scores[name], mark) for name, mark in self.graders.items())
 
+    def passes_repeated(self, askings: Sequence[Mapping[str, float]]) -> bool:
+        """Tell whether an example with the scores of these repeats is passed: by the means over them."""
+        if self.weights is not None:
+            scores = weighted_scores(self.weights, askings)
+            return bool(scores) and reaches(mean(scores), self.overall)
+        return self.passes(mean_scores(askings))
+
 
 def marks_of(suite: PlannedSuite, harness: PlannedHarness) -> Marks:
     """Give a harness's marks: a grader's `pass_at`, else its threshold."""
@@ -44,7 +51,12 @@ def weighted(weights: Mapping[str, float], scores: Mapping[str, float]) -> float
     """The weighted mean of an example's scores; None where one is missing."""
     if not scores.keys() >= weights.keys():
         return None
-    return fsum(weight * scores[name] for name, weight in weights.items())
+    return fsum(weight * scores[name] for name, weight in weights.items()) / fsum(weights.values())
+
+
+def weighted_scores(weights: Mapping[str, float], askings: Sequence[Mapping[str, float]]) -> list[float]:
+    """The weighted mean of each repeat that has one."""
+    return [score for scores in askings if (score := weighted(weights, scores)) is not None]
 
 
 def mean_scores(askings: Sequence[Mapping[str, float]]) -> dict[str, float]:

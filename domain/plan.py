@@ -42,12 +42,16 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is to do. `config` is the path of its `matchspec.yml`, `tags` and `concurrency` are the request's."""
+    """What a run is to do. `config` is the path of its `matchspec.yml`, `tags` and `concurrency` are the request's.
+
+    With `fail_fast`, harnesses go one after another, and the first that fails is the last.
+    """
 
     config: str
     suites: list[PlannedSuite]
     tags: list[str]
     concurrency: int | None
+    fail_fast: bool = False
 
     def harness(self, suite: str, harness: str) -> tuple[PlannedSuite, PlannedHarness]:
         """Find a harness by its names."""
@@ -124,6 +128,17 @@ def threshold_of(grader: Grader, suite: PlannedSuite) -> float:
     if grader.threshold is not None:
         return grader.threshold
     return suite.thresholds.get(grader_name(grader), suite.thresholds.get(OVERALL, 1.0))
+
+
+def with_timeout(plan: Plan, seconds: float) -> Plan:
+    """Give every attempt another time limit."""
+    suites = [
+        msgspec.structs.replace(
+            suite, harnesses=[msgspec.structs.replace(one, timeout_seconds=seconds) for one in suite.harnesses]
+        )
+        for suite in plan.suites
+    ]
+    return msgspec.structs.replace(plan, suites=suites)
 
 
 def without_left_out(plan: Plan, pinned: Sequence[PinnedHarness]) -> Plan:

@@ -23,7 +23,7 @@ from domain.plan import Plan
 from domain.spending import sum_cost, sum_usage
 from domain.tally import Tally
 from domain.times import seconds_between
-from domain.verdict import Outcome, count_passed, decide, make_informational, make_rows
+from domain.verdict import Outcome, count_passed, decide, fails, make_informational, make_rows
 
 MAX_CRASHES = 5
 """A run that crashed so often in a row without one new score ends as `error`."""
@@ -154,11 +154,29 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
 
 
 def finish(run: Run, plan: Plan, at: str) -> list[Event]:
-    """End a run that has recorded all its examples, with its verdict."""
+    """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict."""
     _open(run)
-    if not run.pinned or run.completed < run.total:
+    if not is_done(run, plan):
         raise WrongVersion("examples are missing")
-    return [_finished(run, plan, decide(plan, run.tallies), at)]
+    tallies = {key: tally for key, tally in run.tallies.items() if tally.recorded}
+    outcome = decide(plan, tallies)
+    skipped = [
+        f"harness '{key[1]}' of suite '{key[0]}' was not run: an earlier one failed"
+        for key in run.tallies
+        if key not in tallies
+    ]
+    return [_finished(run, plan, outcome._replace(warnings=skipped + outcome.warnings), at)]
+
+
+def is_done(run: Run, plan: Plan) -> bool:
+    """Tell whether nothing is left to ask."""
+    return run.pinned and (run.completed == run.total or _failed_fast(run, plan))
+
+
+def _failed_fast(run: Run, plan: Plan) -> bool:
+    begun = [key for key, tally in run.tallies.items() if tally.recorded]
+    complete = all(run.tallies[key].recorded == run.tallies[key].examples * run.tallies[key].repeats for key in begun)
+    return plan.fail_fast and complete and any(fails(plan, run.tallies, *key) for key in begun)
 
 
 def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from domain.events import FinalStatus, Information, Row, Verdict
 from domain.grader_spec import Grader, grader_name
-from domain.marks import Marks, marks_of, mean_scores, weighted, weights_of
+from domain.marks import Marks, marks_of, weighted_scores, weights_of
 from domain.plan import OVERALL, Plan, PlannedHarness, PlannedSuite, threshold_of
 from domain.repeats import NO_REPEATS, agreement
 from domain.spec import Statistics
@@ -47,6 +49,13 @@ def decide(plan: Plan, tallies: Tallies) -> Outcome:
     return Outcome("failed", "FAIL", rows, informational, None, warnings)
 
 
+def fails(plan: Plan, tallies: Tallies, suite: str, harness: str) -> bool:
+    """Tell whether a harness, taken by itself, does not pass."""
+    planned_suite, planned = plan.harness(suite, harness)
+    alone = replace(plan, suites=[replace(planned_suite, harnesses=[planned])])
+    return decide(alone, {(suite, harness): tallies[suite, harness]}).verdict != "PASS"
+
+
 def make_rows(plan: Plan, tallies: Tallies) -> list[Row]:
     """Give all rows in the order suites, harnesses and graders are written.
 
@@ -79,7 +88,7 @@ def count_passed(plan: Plan, tallies: Tallies) -> int:
 def _count_passed(marks: Marks, tally: Tally) -> int:
     if tally.repeats == 1:
         return tally.passed
-    return sum(marks.passes(mean_scores(askings)) for askings in tally.askings())
+    return sum(marks.passes_repeated(askings) for askings in tally.askings())
 
 
 def _groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
@@ -112,13 +121,9 @@ def _overall_groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
         weights = weights_of(harness)
         if weights:
             tally = tallies[suite.name, harness.name]
-            samples = [sample for askings in tally.askings() if (sample := _weigh(weights, askings))]
+            samples = [sample for askings in tally.askings() if (sample := weighted_scores(weights, askings))]
             scores = [mean(sample) for sample in samples]
             yield _Group(OVERALL, harness.name, threshold, None, scores, samples if tally.repeats > 1 else [])
-
-
-def _weigh(weights: dict[str, float], askings: Sequence[dict[str, float]]) -> list[float]:
-    return [score for scores in askings if (score := weighted(weights, scores)) is not None]
 
 
 def _make_row(suite: PlannedSuite, group: _Group) -> Row:

@@ -122,15 +122,15 @@ def repeated_entry(line: bytes, askings: Sequence[Asking], marks: Marks) -> byte
     """Join the entry of an example that is asked several times: the first output, mean scores, and every repeat."""
     example, scored = _read_line(line), [_read_scores(asking.scored) for asking in askings]
     repeats = [_asked(asking, scores) for asking, scores in zip(askings, scored, strict=True)]
-    means = mean_scores([_read_numbers(scores.scores) for scores in scored])
+    numbers = [_read_numbers(scores.scores) for scores in scored]
     return _encode(
         _RepeatedEntry(
             id=example.id,
             input=example.input,
             expected=example.expected,
             output=repeats[0].output,
-            scores=means,
-            passed=marks.passes(means),
+            scores=mean_scores(numbers),
+            passed=marks.passes_repeated(numbers),
             tags=example.tags,
             suite=scored[0].suite,
             harness=scored[0].harness,

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,8 @@ import httpx
 
 from domain.times import stamp
 from projections.views import Views
-from service.api.app import Api, create_app
-from service.api.guard import App
+from service.api.asgi import App
+from service.api.backend import Api
 from service.execution.pace import Paces
 from service.execution.queue import Limits, Queue
 from service.execution.runner import Runner
@@ -26,12 +27,15 @@ from service.files.config import ConfigFiles
 from service.log.event_log import EventLog
 from service.models.transport import open_transport
 from service.results import ResultReader
-from service.suites import OwnConfig
+from service.suites import GivenConfig, OwnConfig
 from service.writer import Writer
 
 
 class Settings(NamedTuple):
-    """What a server is started with. `local_names` are the hosts a keyless server answers to, None for any."""
+    """What a service is started with. `local_names` are the hosts a keyless server answers to, None for any.
+
+    With `given`, `config` was made for one command and is not read again.
+    """
 
     config: ConfigFiles
     root: Path
@@ -40,17 +44,29 @@ class Settings(NamedTuple):
     local_names: list[str] | None
     limits: Limits
     environment: Mapping[str, str]
+    given: bool = False
 
 
 class Service:
     """A service over an open log. `unfinished` names the runs that the last process left."""
 
-    def __init__(self, app: App, world: World, queue: Queue, unfinished: list[str]) -> None:
-        self.app = app
+    def __init__(self, settings: Settings, api: Api, world: World, queue: Queue) -> None:
         self.writer = world.writer
-        self.unfinished = unfinished
+        self.views = api.views
+        self.results = api.results
+        self.starter = api.starter
+        self.unfinished = api.views.listing.unfinished()
+        self._settings = settings
+        self._api = api
         self._world = world
         self._queue = queue
+
+    @cached_property
+    def app(self) -> App:
+        """The HTTP application. Its framework is imported only here: a command that serves nothing does without."""
+        from service.api.app import create_app
+
+        return create_app(self._api, key=self._settings.key, local_names=self._settings.local_names)
 
     def resume(self) -> None:
         """Go on with the runs that the last process left."""
@@ -120,8 +136,8 @@ def _build(settings: Settings, world: World, views: Views, clock: Callable[[], d
         return Runner(world, run_id, taken_over).carry()
 
     queue = Queue(carry, settings.limits)
-    config = OwnConfig(settings.config.path, settings.config)
+    own = GivenConfig if settings.given else OwnConfig
+    config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock)
     api = Api(views, ResultReader(world.log, views), starter, config)
-    app = create_app(api, key=settings.key, local_names=settings.local_names)
-    return Service(app, world, queue, views.listing.unfinished())
+    return Service(settings, api, world, queue)

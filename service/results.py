@@ -12,7 +12,7 @@ from domain.plan import decode_plan
 from projections.entries import Asking, example_entry, repeated_entry
 from projections.results import Place, Result
 from projections.views import Views
-from service.log.event_log import EventLog
+from service.log.reading import LogReader
 
 CHUNK = 200
 SMALL_BYTES = 20_000
@@ -29,7 +29,7 @@ class _Block(NamedTuple):
 class ResultReader:
     """Reads results; what is not in memory is folded from the log again."""
 
-    def __init__(self, log: EventLog, views: Views) -> None:
+    def __init__(self, log: LogReader, views: Views) -> None:
         self._log = log
         self._views = views
 

@@ -1,8 +1,8 @@
 """The HTTP API: `docs/api.md`. Handlers decode, ask, and describe; nothing is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Litestar, Request, Response, post, route
@@ -16,30 +16,20 @@ from domain.errors import InvalidRequest, MatchspecError, RunNotFound, Unsupport
 from domain.mistakes import Mistake
 from domain.not_json import why_not_json
 from projections.progress import Progress
-from projections.views import Views
 from service.api import documents
-from service.api.guard import App, Guard
+from service.api.asgi import App
+from service.api.backend import Api
+from service.api.guard import Guard
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
-from service.execution.starting import Caller, RunRequest, Starter
+from service.execution.starting import Caller, RunRequest
 from service.files.mistake_list import LISTED_MISTAKES
 from service.files.tree import from_json
 from service.files.typed import convert
-from service.results import ResultReader
-from service.suites import OwnConfig
 from service.version import VERSION
 
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 JSON = "application/json"
 _encoder = msgspec.json.Encoder()
-
-
-class Api(NamedTuple):
-    """What the handlers ask."""
-
-    views: Views
-    results: ResultReader
-    starter: Starter
-    config: OwnConfig
 
 
 def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:
@@ -84,8 +74,8 @@ async def get_result(run_id: FromPath[str], state: State) -> Response[bytes] | S
     if result.finished is None:
         progress = api.views.progress.get(run_id) or Progress(0, 0.0)
         return _json(documents.running(listed, progress, result.warnings))
-    head = _encoder.encode(documents.finished(listed, result))
-    return Stream(_with_examples(head, api.results.entries(run_id, result)), media_type=JSON)
+    parts = documents.stream(documents.finished(listed, result), api.results.entries(run_id, result))
+    return Stream(parts, media_type=JSON)
 
 
 @route("/results", http_method=READING)
@@ -147,12 +137,3 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise InvalidRequest([Mistake("the body is not UTF-8")]) from None
-
-
-async def _with_examples(head: bytes, chunks: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-    yield head[:-1] + b',"examples":['
-    separator = b""
-    async for entries in chunks:
-        yield separator + b",".join(entries)
-        separator = b","
-    yield b"]}"

@@ -1,6 +1,6 @@
 """The documents of the API, as `docs/api.md` describes them. Fields that do not apply yet are left out."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -145,6 +145,16 @@ def suites(configured: Sequence[tuple[Suite, Sequence[str]]], config_error: str 
     return SuitesDocument(
         [SuiteDocument(suite.name, list(harnesses), suite.thresholds) for suite, harnesses in configured], config_error
     )
+
+
+async def stream(document: RunDocument, entries: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    """Give the document of a run that is over, its examples at the end, in parts of bounded size."""
+    yield msgspec.json.encode(document)[:-1] + b',"examples":['
+    separator = b""
+    async for some in entries:
+        yield separator + b",".join(some)
+        separator = b","
+    yield b"]}"
 
 
 def _listed(run: ListedRun) -> ListedDocument:

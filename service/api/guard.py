@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
+from service.api.asgi import App, Message, Receive, Scope, Send
 from service.api.problems import MEDIA_TYPE, Problem, http_problem
 
 BODY_BYTES = 1_000_000
@@ -14,13 +14,6 @@ DRAINED_BYTES = 100_000_000
 OPEN_PATHS = frozenset({"/health"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITE = frozenset({b"none", b"same-origin"})
-
-# ASGI as its specification has it; Litestar's own types know only what Litestar sends.
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Headers = dict[bytes, list[bytes]]
 

@@ -6,8 +6,7 @@ import logging
 import os
 import signal
 import socket
-import sys
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,16 +15,17 @@ import msgspec
 import uvicorn
 
 from domain.errors import InvalidFiles, MatchspecError
-from domain.mistakes import Mistake, nearest
+from domain.mistakes import Mistake
 from service.api.guard import LOOPBACK_NAMES
 from service.bootstrap import Service, Settings, open_service
 from service.cli.failures import INTERRUPTED, RUNTIME, tell
+from service.cli.log_level import set_up_logging
+from service.cli.loop import run_loop
 from service.execution.queue import Limits
 from service.files.config import missing_variables, read_config
 from service.files.finding import find_config
 from service.version import VERSION
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 LATER_VARIABLES = ("MATCHSPEC_CONCURRENCY", "MATCHSPEC_DEFAULTS_", "MATCHSPEC_OUTPUT_", "MATCHSPEC_STATISTICS_")
 GRACE_SECONDS = 1
 
@@ -47,9 +47,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def serve(options: Options) -> int:
     """Serve until a signal; gives the exit code."""
     try:
-        _set_up_logging(os.environ)
+        set_up_logging(os.environ)
         settings = make_settings(options, os.environ, Path.cwd(), Path.home())
-        return _run(_serve(settings, options.host, options.port))
+        return run_loop(_serve(settings, options.host, options.port))
     except MatchspecError as error:
         return tell(error)
 
@@ -92,25 +92,6 @@ def _refuse_later_variables(environment: Mapping[str, str]) -> None:
     if later:
         message = f"is not supported by matchspec {VERSION}: write the setting in the configuration, and unset it"
         raise InvalidFiles([Mistake(f"the environment variable {name} {message}") for name in sorted(later)])
-
-
-def _set_up_logging(environment: Mapping[str, str]) -> None:
-    level = environment.get("MATCHSPEC_LOG_LEVEL") or "info"
-    if level.lower() not in LEVELS:
-        raise InvalidFiles([Mistake(f"MATCHSPEC_LOG_LEVEL: unknown level '{level}'{nearest(level, LEVELS)}")])
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("matchspec").setLevel(LEVELS[level.lower()])
-
-
-def _run(serving: Coroutine[None, None, int]) -> int:
-    try:
-        import uvloop
-    except ImportError:  # Windows has none
-        return asyncio.run(serving)
-    code: int = uvloop.run(serving)
-    return code
 
 
 class _Server(uvicorn.Server):

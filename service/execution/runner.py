@@ -6,7 +6,7 @@ import logging
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import ExamplesPinned
 from domain.plan import Plan, decode_plan, name_left_out
-from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, pin_examples, resume
+from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, is_done, pin_examples, resume
 from service.execution.jobs import find_changed_code, open_jobs
 from service.execution.lanes import Lane, make_lanes
 from service.execution.pinning import pin_plan
@@ -53,16 +53,19 @@ class Runner:
             await self._pin(plan)
         if not self._run.total:
             raise NoExamples
-        if not self._complete:
+        if not is_done(self._run, plan):
             await self._ask_and_grade(plan)
-        if self._complete:
+        if is_done(self._run, plan):
             await self._insist(lambda run, at: finish(run, plan, at))
 
     async def _ask_and_grade(self, plan: Plan) -> None:
         async with open_jobs(self._world, self._run, plan) as jobs:
             if self._taken_over:
                 await self._take_over(plan)
-            await self._work(make_lanes(jobs, plan.concurrency))
+            for together in [[job] for job in jobs] if plan.fail_fast else [jobs]:
+                await self._work(make_lanes(together, plan.concurrency))
+                if is_done(self._run, plan):
+                    break
 
     async def _pin(self, plan: Plan) -> None:
         folder = self._world.config_folder(plan)
@@ -115,10 +118,6 @@ class Runner:
         if run is None:
             raise RunClosed
         return run
-
-    @property
-    def _complete(self) -> bool:
-        return self._run.completed == self._run.total
 
     async def _plan(self) -> Plan:
         started = self._run.started

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
 from domain.events import PinnedHarness, Started
 from domain.examples import digest
 from domain.mistakes import Mistake, nearest
-from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, without_left_out
+from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, with_timeout, without_left_out
 from domain.run import start
 from domain.run_id import make_run_id
 from domain.spec import Suite
@@ -45,6 +46,14 @@ class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config: str | None = None
 
 
+class RunOptions(NamedTuple):
+    """What the command line adds to a request: a time limit for every attempt, `fail_fast`, the name of the run."""
+
+    timeout_seconds: float | None = None
+    fail_fast: bool = False
+    run_id: str | None = None
+
+
 class Caller(NamedTuple):
     """Who asked for a run."""
 
@@ -66,7 +75,7 @@ class Starter:
         self._config = config
         self._clock = clock
 
-    async def start(self, request: RunRequest, caller: Caller) -> str:
+    async def start(self, request: RunRequest, caller: Caller, options: RunOptions = RunOptions()) -> str:
         """Check a request, record its run and queue it; gives the run's id.
 
         Raises a Refused, SuiteNotFound or LogUnavailable, and then nothing was started.
@@ -77,11 +86,11 @@ class Starter:
             self._check_needs(chosen)
             pinned = await self._pin(chosen, request.tags or [])
             warnings = _left_out(pinned, request.suite)
-            plan = without_left_out(self._plan(files, chosen, request), pinned)
+            plan = _apply(options, without_left_out(self._plan(files, chosen, request), pinned))
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
             started = _started(plan, digest(content), pinned, request, caller, warnings)
-            run_id = await self._record(started)
+            run_id = await self._record(started, options.run_id)
         self._queue.put(run_id, taken_over=False)
         return run_id
 
@@ -132,7 +141,10 @@ class Starter:
             concurrency=request.concurrency,
         )
 
-    async def _record(self, started: Started) -> str:
+    async def _record(self, started: Started, run_id: str | None) -> str:
+        if run_id is not None:
+            await self._world.writer.do(run_id, lambda run, _at: start(run, started))
+            return run_id
         while True:
             run_id = make_run_id(self._clock(), self._world.draw(0x10000))
             try:
@@ -179,6 +191,12 @@ def _started(
         user_agent=caller.user_agent,
         warnings=warnings,
     )
+
+
+def _apply(options: RunOptions, plan: Plan) -> Plan:
+    if options.timeout_seconds is not None:
+        plan = with_timeout(plan, options.timeout_seconds)
+    return replace(plan, fail_fast=options.fail_fast)
 
 
 def _source(harness: HarnessFile) -> HarnessSource:

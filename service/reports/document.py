@@ -39,6 +39,13 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     disagree: float | None = None
 
 
+class ResultInformation(ResultRow, frozen=True, kw_only=True):
+    """A grader that does not decide: in a weighted harness, one without a threshold of its own."""
+
+    threshold: float = 0.0
+    passed: bool = True
+
+
 class ResultExample(msgspec.Struct, frozen=True, kw_only=True):
     """One example: `output` is null and `error` says why when the model gave none.
 
@@ -82,7 +89,7 @@ class ResultDocument(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     warnings: list[str] = []
     grader_results: list[ResultRow] = []
-    informational: list[ResultRow] = []
+    informational: list[ResultInformation] = []
     examples: list[ResultExample] = []
     model_errors: int = 0
     grader_errors: int = 0

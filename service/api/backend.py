@@ -1,0 +1,17 @@
+"""What the handlers ask: all of the service that HTTP shows."""
+
+from typing import NamedTuple
+
+from projections.views import Views
+from service.execution.starting import Starter
+from service.results import ResultReader
+from service.suites import OwnConfig
+
+
+class Api(NamedTuple):
+    """What the handlers ask."""
+
+    views: Views
+    results: ResultReader
+    starter: Starter
+    config: OwnConfig

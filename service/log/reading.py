@@ -1,0 +1,131 @@
+"""Reading an event log: short reads by position, on a connection that can't write.
+
+Anyone may read at any time, beside the process that writes.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import aiosqlite
+
+from domain import chain, codec
+from domain.errors import LogUnavailable, LogUnreadable
+from domain.events import FORMAT, Event, LogCreated, Recorded
+from service.log.connection import open_reading
+
+PAGE = 500
+_COLUMNS = "position, run_id, version, type, at, body"
+_HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
+_FIRST = "SELECT type, body FROM events WHERE position = 1"
+
+_Row = tuple[int, str, int, str, str, bytes]
+
+
+class Head(NamedTuple):
+    """The log's last event."""
+
+    position: int
+    hash: bytes
+
+
+class LogReader:
+    """An open log to read from."""
+
+    def __init__(self, path: Path, reading: aiosqlite.Connection) -> None:
+        self.path = path
+        self._reading = reading
+
+    @classmethod
+    async def open_to_read(cls, path: Path) -> Self:
+        """Open a log that is there; LogUnavailable where it can't be opened, LogUnreadable where it is none of ours."""
+        resolved = path.resolve()
+        try:
+            reader = cls(resolved, await open_reading(resolved))
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnavailable(f"can't open the log {path}: {error}") from error
+        try:
+            await reader.check_format()
+        except BaseException:
+            await reader.close()
+            raise
+        return reader
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._reading.close()
+
+    async def check_format(self) -> None:
+        """Raise LogUnreadable unless this is a log of a format known here."""
+        first = await self._read_first()
+        if not isinstance(first, LogCreated):
+            raise LogUnreadable(f"{self.path} is not an event log: its first event is not log_created")
+        if first.format != FORMAT:
+            raise LogUnreadable(f"{self.path} has format {first.format}; this matchspec knows format {FORMAT}")
+
+    async def read_run(self, run_id: str, after: int = 0) -> AsyncIterator[Recorded]:
+        """Read a run's events in order, from the one behind version `after` on."""
+        query = f"SELECT {_COLUMNS} FROM events WHERE run_id = ? AND version > ? ORDER BY version LIMIT {PAGE}"
+        while rows := await self._read(query, run_id, after):
+            for row in rows:
+                yield _recorded(row)
+            after = rows[-1][2]
+
+    async def read_ends(self) -> AsyncIterator[Recorded]:
+        """Read how every run began and ended, in the log's order."""
+        after = 0
+        ends = "type IN ('started', 'finished')"
+        query = f"SELECT {_COLUMNS} FROM events WHERE {ends} AND position > ? ORDER BY position LIMIT {PAGE}"
+        while rows := await self._read(query, after):
+            for row in rows:
+                yield _recorded(row)
+            after = rows[-1][0]
+
+    async def read_after(self, position: int) -> AsyncIterator[Recorded]:
+        """Read all events behind a position."""
+        query = f"SELECT {_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT {PAGE}"
+        while rows := await self._read(query, position):
+            for row in rows:
+                yield _recorded(row)
+            position = rows[-1][0]
+
+    async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
+        """Read the stored bytes of some events of a run by their versions, of those that have at most `up_to`."""
+        marks = ",".join("?" * len(versions))
+        query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks}) AND length(body) <= ?"
+        return dict(await self._read(query, run_id, *versions, up_to))
+
+    async def read_body(self, run_id: str, version: int) -> bytes:
+        """Read the stored bytes of one event, however many."""
+        rows: list[tuple[bytes]] = await self._read(
+            "SELECT body FROM events WHERE run_id = ? AND version = ?", run_id, version
+        )
+        return rows[0][0]
+
+    async def read_content(self, digest: str) -> bytes:
+        """Read pinned contents; LogUnreadable where they are missing."""
+        query = "SELECT bytes FROM contents WHERE digest = ?"
+        rows: list[tuple[bytes]] = await self._read(query, bytes.fromhex(digest))
+        if not rows:
+            raise LogUnreadable(f"the log lacks the contents {digest}")
+        return rows[0][0]
+
+    async def _read_first(self) -> Event | None:
+        rows: list[tuple[str, bytes]] = await self._read(_FIRST)
+        return codec.decode(*rows[0]) if rows else None
+
+    async def _read_head(self) -> Head:
+        rows: list[tuple[int, bytes]] = await self._read(_HEAD)
+        return Head(*rows[0]) if rows else Head(0, chain.START)
+
+    async def _read(self, query: str, *parameters: object) -> list[Any]:
+        try:
+            return list(await self._reading.execute_fetchall(query, parameters))
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise LogUnavailable(f"the log can't be read: {error}") from error
+
+
+def _recorded(row: _Row) -> Recorded:
+    position, run_id, version, name, at, body = row
+    return Recorded(position, run_id, version, at, codec.decode(name, body))
