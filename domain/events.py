@@ -109,7 +109,7 @@ class ExampleScored(Fact, frozen=True, kw_only=True):
     row: int
     scores: dict[str, float]
     passed: bool
-    output: str | None | msgspec.UnsetType = msgspec.UNSET
+    output: str | msgspec.UnsetType | None = msgspec.UNSET
     latency_ms: float | msgspec.UnsetType = msgspec.UNSET
     attempts: int | msgspec.UnsetType = msgspec.UNSET
     usage: Usage | None = None

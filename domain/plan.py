@@ -87,20 +87,24 @@ def decode_plan(content: bytes) -> Plan:
 
 
 def plan_suite(
-    suite: Suite, harnesses: Sequence[HarnessSource], defaults: Defaults, statistics: Statistics
+    suite: Suite,
+    harnesses: Sequence[HarnessSource],
+    defaults: Defaults,
+    statistics: Statistics,
+    concurrency: int | None = None,
 ) -> PlannedSuite:
-    """Resolve a suite's settings against the config's."""
+    """Resolve a suite's settings against the config's; a `concurrency` comes before what harness files say."""
     return PlannedSuite(
         name=suite.name,
         tags=suite.tags,
         thresholds=dict(suite.thresholds),
         statistics=resolve_statistics(statistics, suite.statistics),
-        harnesses=[plan_harness(source, defaults) for source in harnesses],
+        harnesses=[plan_harness(source, defaults, concurrency) for source in harnesses],
     )
 
 
-def plan_harness(source: HarnessSource, defaults: Defaults) -> PlannedHarness:
-    """Resolve a harness's settings: its own, else the config's defaults."""
+def plan_harness(source: HarnessSource, defaults: Defaults, concurrency: int | None = None) -> PlannedHarness:
+    """Resolve a harness's settings: its own, else the config's defaults; a `concurrency` comes before both."""
     spec = source.spec
     return PlannedHarness(
         name=spec.name,
@@ -108,7 +112,7 @@ def plan_harness(source: HarnessSource, defaults: Defaults) -> PlannedHarness:
         dataset=source.dataset,
         model=spec.model,
         graders=spec.graders,
-        concurrency=_first(spec.concurrency, defaults.concurrency),
+        concurrency=_first(concurrency, _first(spec.concurrency, defaults.concurrency)),
         timeout_seconds=_first(spec.timeout_seconds, defaults.timeout_seconds),
         retries=_first(spec.retries, defaults.retries),
         retry_delay_ms=_first(spec.retry_delay_ms, defaults.retry_delay_ms),

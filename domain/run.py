@@ -134,7 +134,7 @@ def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
 
 
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
-    """Record an asking, once: saying it again changes nothing. ValueError for a score that is not in 0-1, NaN included."""
+    """Record an asking, once: saying it again changes nothing. ValueError for a score outside 0-1, NaN included."""
     _open(run)
     if not all(0 <= score <= 1 for score in scored.scores.values()):
         raise ValueError(f"a score must be in 0-1: {scored.scores}")

@@ -49,7 +49,7 @@ class Tally:
         return sum(self._erring)
 
     def samples(self, grader: str) -> Iterator[list[float]]:
-        """Give each example's scores of a grader, one for each repeat that was graded; examples without are left out."""
+        """Give each example's scores of a grader, one for each graded repeat; examples without any are left out."""
         scores = self._scores.get(grader, array("d"))
         for first in range(0, len(scores), self.repeats):
             sample = [score for score in scores[first : first + self.repeats] if not isnan(score)]

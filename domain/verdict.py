@@ -218,9 +218,10 @@ def _errors(plan: Plan, tallies: Tallies) -> Iterator[str]:
     for suite in plan.suites:
         for harness in _asked(suite, tallies):
             tally = tallies[suite.name, harness.name]
+            recorded = f"{tally.recorded} {'examples' if tally.repeats == 1 else 'askings'}"
             if tally.model_errors:
-                failed = f"{tally.model_errors} of {tally.recorded} examples"
+                failed = f"{tally.model_errors} of {recorded}"
                 yield f"the model of harness '{harness.name}' failed on {failed}"
             if tally.grader_errors:
-                failed = f"{tally.grader_errors} times in {tally.recorded} examples"
+                failed = f"{tally.grader_errors} times in {recorded}"
                 yield f"graders of harness '{harness.name}' failed {failed}"

@@ -57,14 +57,24 @@ class _Asked(msgspec.Struct):
     secrets: Raw | UnsetType
 
 
-class _Entry(_Asked):
+class _Entry(msgspec.Struct):
     id: Raw
     input: Raw
     expected: Raw
+    output: Raw
+    scores: Raw
+    passed: Raw
     tags: Raw
     suite: Raw
     harness: Raw
+    latency_ms: Raw
+    attempts: Raw
+    usage: Raw | UnsetType
     metadata: Raw | UnsetType
+    error: Raw | UnsetType
+    errors: Raw | UnsetType
+    details: Raw | UnsetType
+    secrets: Raw | UnsetType
 
 
 class _RepeatedEntry(msgspec.Struct):
@@ -97,23 +107,23 @@ def example_entry(line: bytes, asking: Asking) -> bytes:
     )
     return _encode(
         _Entry(
+            id=example.id,
+            input=example.input,
+            expected=example.expected,
             output=answer.output,
             scores=scores.scores,
             passed=scores.passed,
+            tags=example.tags,
+            suite=scores.suite,
+            harness=scores.harness,
             latency_ms=answer.latency_ms,
             attempts=answer.attempts,
             usage=answer.usage,
+            metadata=example.metadata,
             error=scores.error,
             errors=scores.errors,
             details=scores.details,
             secrets=answer.secrets,
-            id=example.id,
-            input=example.input,
-            expected=example.expected,
-            tags=example.tags,
-            suite=scores.suite,
-            harness=scores.harness,
-            metadata=example.metadata,
         )
     )
 

@@ -1,5 +1,7 @@
 """All views of the log, in one list."""
 
+from collections.abc import Callable
+
 from domain.events import LOG, Recorded
 from projections.listing import Listing
 from projections.progress import ProgressView
@@ -7,17 +9,23 @@ from projections.results import Results
 
 
 class Views:
-    """What readers are answered from. The same `apply` serves live and when the log is read again."""
+    """What readers are answered from. The same `apply` serves live and when the log is read again.
+
+    `watch`, if any, is called for each event once it is shown.
+    """
 
     def __init__(self) -> None:
         self.listing = Listing()
         self.progress = ProgressView()
         self.results = Results()
         self.position = 0
+        self.watch: Callable[[Recorded], None] | None = None
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event; the events of one run come in their order."""
         if recorded.run_id != LOG:
             for view in (self.listing, self.progress, self.results):
                 view.apply(recorded)
+            if self.watch:
+                self.watch(recorded)
         self.position = max(self.position, recorded.position)

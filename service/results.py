@@ -45,6 +45,10 @@ class ResultReader:
             self._views.results.keep(run_id, result)
         return result
 
+    async def content(self, digest: str) -> bytes:
+        """Pinned contents, such as a run's plan."""
+        return await self._log.read_content(digest)
+
     async def entries(self, run_id: str, result: Result) -> AsyncIterator[list[bytes]]:
         """Give the examples' entries as JSON, in the order suites, harnesses, dataset, a bounded part at a time."""
         for harness in result.harnesses:

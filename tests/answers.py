@@ -15,8 +15,8 @@ from domain.spec import Statistics
 Answer = dict[str, float] | None
 """Scores by grader, a missing one being a grader error; None is a model error."""
 
-Answers = Mapping[tuple[str, str], Sequence[Answer]]
-"""By suite and harness."""
+Answers = Mapping[tuple[str, str], Sequence[Answer | list[Answer]]]
+"""By suite and harness; an example that is asked several times has a list."""
 
 MODEL_ERROR: Answer = None
 
@@ -36,22 +36,29 @@ def scores(*values: float, grader: str = "exact_match") -> list[Answer]:
 
 def events_of(to_do: Plan, answers: Answers) -> list[ExampleScored]:
     """The examples of a run as they would be recorded, harness after harness."""
-    return [scored_as(to_do, key, row, answer) for key, rows in answers.items() for row, answer in enumerate(rows)]
+    return [
+        scored_as(to_do, key, row, repeat, answer)
+        for key, rows in answers.items()
+        for row, asked in enumerate(rows)
+        for repeat, answer in enumerate(asked if isinstance(asked, list) else [asked])
+    ]
 
 
-def scored_as(to_do: Plan, key: tuple[str, str], row: int, answer: Answer) -> ExampleScored:
-    """One example; whether it passed does not matter to a verdict."""
+def scored_as(to_do: Plan, key: tuple[str, str], row: int, repeat: int, answer: Answer) -> ExampleScored:
+    """One asking; whether it passed does not matter to a verdict."""
     suite_name, name = key
     if answer is None:
-        return scored(row, name, suite=suite_name, output=None, error="timed out", passed=False)
+        return scored(row, name, suite=suite_name, repeat=repeat, output=None, error="timed out", passed=False)
     graders = [grader_name(grader) for grader in to_do.harness(suite_name, name)[1].graders]
     errors = {grader: "no" for grader in graders if grader not in answer}
-    return scored(row, name, suite=suite_name, scores=dict(answer), errors=errors)
+    return scored(row, name, suite=suite_name, repeat=repeat, scores=dict(answer), errors=errors)
 
 
 def outcome(to_do: Plan, answers: Answers, events: Sequence[Event] | None = None) -> Finished:
     """How a run of these answers ends, recorded in the order of `events`."""
-    harnesses = [pinned(name, len(rows), suite=suite_name) for (suite_name, name), rows in answers.items()]
+    harnesses = [
+        pinned(key[1], len(rows), suite=key[0], repeats=to_do.harness(*key)[1].repeats) for key, rows in answers.items()
+    ]
     recorded = events_of(to_do, answers) if events is None else events
     (end,) = finish(given(started(*harnesses), *recorded).run, to_do, START)
     assert isinstance(end, Finished)

@@ -1,12 +1,24 @@
 """Any log: events of several runs, interleaved, as commands could have decided them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from given import START
 from hypothesis import strategies as st
-from run_events import finished, pinned, scored, started
+from run_events import answered, finished, graded, pinned, scored, started
 
-from domain.events import LOG, Event, ExampleScored, ExamplesPinned, LogCreated, PinnedHarness, Recorded, Resumed
+from domain.events import (
+    LOG,
+    Event,
+    ExampleAnswered,
+    ExampleScored,
+    ExamplesPinned,
+    LogCreated,
+    PinnedHarness,
+    Recorded,
+    Resumed,
+    Started,
+)
 
 KEYS = [("qa", "a"), ("qa", "b"), ("more", "a")]
 WARNINGS = st.lists(st.sampled_from(["few", "left out", "ask.py has changed"]), max_size=2)
@@ -18,8 +30,20 @@ def streams(draw: st.DrawFn) -> list[Event]:
     chosen = draw(st.lists(st.sampled_from(KEYS), min_size=1, unique=True))
     counted = [draw(pinnings(*key)) for key in chosen]
     events = draw(beginnings(counted))
-    rows = [(harness, row) for harness in counted for row in range(harness.examples or 0)]
-    events += [draw(scores(*one)) for one in draw(st.permutations(rows))]
+    askings = [
+        (harness, row, repeat)
+        for harness in counted
+        for row in range(harness.examples or 0)
+        for repeat in range(harness.repeats)
+    ]
+    early, late = [], []
+    for one in draw(st.permutations(askings)):
+        *before, score = draw(scores(*one))
+        early += before
+        late.append(score)
+    events += draw(st.permutations(early))
+    for score in late:
+        events.insert(draw(st.integers(1 + _last_before(events, score), len(events))), score)
     first = 1 + sum(isinstance(event, ExamplesPinned) for event in events)
     for place in draw(st.lists(st.integers(first, len(events)), max_size=3)):
         events.insert(place, draw(take_overs()))
@@ -31,7 +55,7 @@ def streams(draw: st.DrawFn) -> list[Event]:
 def pinnings(draw: st.DrawFn, suite: str, harness: str) -> PinnedHarness:
     """A small harness of which some rows take part, the first ones."""
     rows = draw(st.integers(1, 4))
-    return pinned(harness, rows, suite=suite, examples=draw(st.integers(0, rows)))
+    return pinned(harness, rows, suite=suite, examples=draw(st.integers(0, rows)), repeats=draw(st.integers(1, 3)))
 
 
 @st.composite
@@ -46,12 +70,30 @@ def beginnings(draw: st.DrawFn, counted: Sequence[PinnedHarness]) -> list[Event]
 
 
 @st.composite
-def scores(draw: st.DrawFn, harness: PinnedHarness, row: int) -> Event:
-    """An example scored, or failed."""
-    key = {"suite": harness.suite, "harness": harness.harness}
-    if draw(st.booleans()):
-        return scored(row, scores={"exact_match": 1.0}, **key)
-    return scored(row, output=None, passed=False, error="timed out", **key)
+def scores(draw: st.DrawFn, harness: PinnedHarness, row: int, repeat: int) -> list[Event]:
+    """An asking scored at once, answered and then scored, or failed."""
+    key: dict[str, Any] = {"suite": harness.suite, "harness": harness.harness, "repeat": repeat}
+    match draw(st.integers(0, 2)):
+        case 0:
+            return [scored(row, scores={"exact_match": 1.0}, **key)]
+        case 1:
+            return [answered(row, **key), graded(row, scores={"exact_match": 1.0}, **key)]
+        case _:
+            return [scored(row, output=None, passed=False, error="timed out", **key)]
+
+
+def _last_before(events: Sequence[Event], score: Event) -> int:
+    """The place of the event that a score must follow: its answer, else the pinning of its examples."""
+    places = [place for place, event in enumerate(events) if isinstance(event, Started | ExamplesPinned)]
+    places += [
+        place for place, event in enumerate(events) if isinstance(event, ExampleAnswered) and _same(event, score)
+    ]
+    return places[-1]
+
+
+def _same(answer: ExampleAnswered, score: Event) -> bool:
+    fields = ("suite", "harness", "row", "repeat")
+    return all(getattr(answer, field) == getattr(score, field) for field in fields)
 
 
 @st.composite

@@ -8,14 +8,20 @@ from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.spec import Statistics
 
 
-def exact(threshold: float | None = None, name: str | None = None) -> Grader:
+def exact(
+    threshold: float | None = None,
+    name: str | None = None,
+    *,
+    weight: float | None = None,
+    pass_at: float | None = None,
+) -> Grader:
     """An exact_match grader."""
-    return ExactMatchGrader(name=name, threshold=threshold)
+    return ExactMatchGrader(name=name, threshold=threshold, weight=weight, pass_at=pass_at)
 
 
-def contains(threshold: float | None = None) -> Grader:
+def contains(threshold: float | None = None, *, weight: float | None = None, pass_at: float | None = None) -> Grader:
     """A contains grader."""
-    return ContainsGrader(threshold=threshold)
+    return ContainsGrader(threshold=threshold, weight=weight, pass_at=pass_at)
 
 
 def regex(threshold: float | None = None) -> Grader:
@@ -23,7 +29,7 @@ def regex(threshold: float | None = None) -> Grader:
     return RegexGrader(threshold=threshold, config=RegexConfig(pattern="x"))
 
 
-def harness(name: str, *graders: Grader, model: Model | None = None) -> PlannedHarness:
+def harness(name: str, *graders: Grader, model: Model | None = None, repeats: int = 1) -> PlannedHarness:
     """A harness with these graders; exact_match where none is named."""
     return PlannedHarness(
         name=name,
@@ -35,6 +41,7 @@ def harness(name: str, *graders: Grader, model: Model | None = None) -> PlannedH
         timeout_seconds=30,
         retries=0,
         retry_delay_ms=250,
+        repeats=repeats,
     )
 
 

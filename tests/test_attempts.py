@@ -8,6 +8,7 @@ import pytest
 
 from domain.errors import ModelError
 from service.execution.attempts import Answer, Patience, ask_patiently
+from service.models.ask import Reply
 
 REFUSED = ModelError("connection refused", retry=True)
 BROKEN = ModelError("the path is missing", retry=False)
@@ -21,7 +22,7 @@ class Model:
         self.answers = list(answers)
         self.calls = 0
 
-    async def ask(self, _text: str) -> str:
+    async def ask(self, _text: str) -> Reply:
         """Take one call."""
         self.calls += 1
         answer = self.answers.pop(0)
@@ -29,7 +30,7 @@ class Model:
             await asyncio.Event().wait()
         if isinstance(answer, Exception):
             raise answer
-        return str(answer)
+        return Reply(str(answer))
 
 
 @pytest.fixture
@@ -49,11 +50,20 @@ async def ask(model: Model, *, retries: int = 0, delay: int = 250, within: float
     return await ask_patiently(model.ask, "hi", Patience(within, retries, delay), nullcontext)
 
 
+def told(answer: Answer) -> tuple[str | None, str | None, int]:
+    """The output, the error's message, and the number of attempts."""
+    return (
+        answer.reply.output if answer.reply else None,
+        answer.error.message if answer.error else None,
+        answer.attempts,
+    )
+
+
 async def test_the_first_answer_is_taken(waits: list[float]) -> None:
     """An answer needs one attempt, whatever retries are allowed."""
     answer = await ask(Model("fine"), retries=3)
 
-    assert (answer.output, answer.error, answer.attempts) == ("fine", None, 1)
+    assert told(answer) == ("fine", None, 1)
     assert waits == []
 
 
@@ -62,7 +72,7 @@ async def test_the_waits_double(waits: list[float]) -> None:
     answer = await ask(Model(REFUSED, REFUSED, REFUSED, REFUSED, "fine"), retries=4, delay=500)
 
     assert waits == [0.5, 1.0, 2.0, 4.0]
-    assert (answer.output, answer.error, answer.attempts) == ("fine", None, 5)
+    assert told(answer) == ("fine", None, 5)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 5])
@@ -72,7 +82,7 @@ async def test_after_the_last_attempt_the_error_is_the_answer(waits: list[float]
 
     answer = await ask(model, retries=retries)
 
-    assert (answer.output, answer.error, answer.attempts) == (None, "connection refused", retries + 1)
+    assert told(answer) == (None, "connection refused", retries + 1)
     assert model.calls == retries + 1
     assert len(waits) == retries
 
@@ -81,14 +91,14 @@ async def test_the_last_error_is_told(waits: list[float]) -> None:
     """Of several failures the last one is recorded."""
     answer = await ask(Model(REFUSED, ModelError("502", retry=True)), retries=1)
 
-    assert answer.error == "502"
+    assert told(answer) == (None, "502", 2)
 
 
 async def test_an_error_that_no_retry_helps_is_final(waits: list[float]) -> None:
     """A missing path is the same the next time: it is not asked again, also behind a retried error."""
     first, second = Model(BROKEN, "fine"), Model(REFUSED, BROKEN, "fine")
 
-    assert (await ask(first, retries=5))[:2] == (None, "the path is missing")
+    assert told(await ask(first, retries=5)) == (None, "the path is missing", 1)
     assert (await ask(second, retries=5)).attempts == 2
     assert (first.calls, second.calls, waits) == (1, 2, [0.25])
 
@@ -100,8 +110,8 @@ async def test_the_timeout_is_of_one_attempt() -> None:
         answer = await ask(model, retries=2, delay=0, within=0.05)
         timed_out = await ask(Model(HANGS), within=0.05)
 
-    assert (answer.output, answer.attempts) == ("fine", 3)
-    assert (timed_out.output, timed_out.error) == (None, "no answer within 0.05 s")
+    assert told(answer) == ("fine", None, 3)
+    assert told(timed_out) == (None, "no answer within 0.05 s", 1)
     assert 50 <= timed_out.latency_ms < 1000
 
 
@@ -120,20 +130,22 @@ async def test_a_slot_is_held_around_an_attempt_and_not_while_waiting(monkeypatc
     @asynccontextmanager
     async def slot() -> AsyncIterator[None]:
         story.append("slot")
-        yield
-        story.append("free")
+        try:
+            yield
+        finally:
+            story.append("free")
 
-    async def told(_text: str) -> str:
+    async def tell(_text: str) -> Reply:
         story.append("ask")
         if story.count("ask") == 1:
             raise REFUSED
-        return "fine"
+        return Reply("fine")
 
     async def sleep(_seconds: float) -> None:
         story.append("wait")
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await ask_patiently(told, "hi", Patience(30, 1, 250), slot)
+    await ask_patiently(tell, "hi", Patience(30, 1, 250), slot)
 
     assert story == ["slot", "ask", "free", "wait", "slot", "ask", "free"]
 

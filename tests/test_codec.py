@@ -5,20 +5,24 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from domain.codec import decode, encode, type_name
 from domain.errors import LogUnreadable
 from domain.events import (
     TYPES,
     Event,
+    ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
+    Information,
     LogCreated,
     PinnedHarness,
     Resumed,
     Row,
     Started,
+    Usage,
 )
 
 
@@ -61,6 +65,22 @@ PINNED = st.builds(
     manifest=st.none() | TEXT,
     rows=st.none() | COUNT,
     examples=st.none() | COUNT,
+    repeats=COUNT,
+)
+SHARES = st.none() | st.lists(SHARE, max_size=3)
+USAGE = st.builds(Usage, input_tokens=COUNT, output_tokens=COUNT)
+JSON = st.recursive(
+    st.none() | st.booleans() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=5
+)
+INFORMATION = st.builds(
+    Information,
+    name=TEXT,
+    score=st.none() | SHARE,
+    n=COUNT,
+    ci_lower=st.none() | SHARE,
+    ci_upper=st.none() | SHARE,
+    suite=TEXT,
+    harness=TEXT,
 )
 ROW = st.builds(
     Row,
@@ -74,6 +94,10 @@ ROW = st.builds(
     suite=TEXT,
     harness=st.none() | TEXT,
     pass_rate=st.none() | SHARE,
+    pass_at=st.none() | SHARE,
+    pass_at_k=SHARES,
+    pass_all_k=SHARES,
+    disagree=st.none() | SHARE,
 )
 EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     LogCreated: st.builds(LogCreated, format=COUNT, log_id=TEXT),
@@ -93,6 +117,19 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         warnings=TEXTS,
     ),
     ExamplesPinned: st.builds(ExamplesPinned, harnesses=st.lists(PINNED, max_size=3), warnings=TEXTS),
+    ExampleAnswered: st.builds(
+        ExampleAnswered,
+        suite=TEXT,
+        harness=TEXT,
+        example=TEXT,
+        repeat=COUNT,
+        row=COUNT,
+        output=TEXT,
+        latency_ms=NUMBER,
+        attempts=COUNT,
+        usage=st.none() | USAGE,
+        secrets=TEXTS,
+    ),
     ExampleScored: st.builds(
         ExampleScored,
         suite=TEXT,
@@ -100,13 +137,15 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         example=TEXT,
         repeat=COUNT,
         row=COUNT,
-        output=st.none() | TEXT,
+        output=st.none() | TEXT | st.just(UNSET),
         scores=st.dictionaries(TEXT, SHARE, max_size=3),
         passed=st.booleans(),
-        latency_ms=NUMBER,
-        attempts=COUNT,
+        latency_ms=NUMBER | st.just(UNSET),
+        attempts=COUNT | st.just(UNSET),
+        usage=st.none() | USAGE,
         error=st.none() | TEXT,
         errors=st.dictionaries(TEXT, TEXT, max_size=3),
+        details=st.dictionaries(TEXT, JSON, max_size=3),
         secrets=TEXTS,
     ),
     Resumed: st.builds(Resumed, process=TEXT, left=COUNT, after=st.sampled_from(["crash", "stop"]), changed=TEXTS),
@@ -122,6 +161,9 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         verdict=st.sampled_from([None, "PASS", "FAIL"]),
         error=st.none() | TEXT,
         warnings=TEXTS,
+        informational=st.lists(INFORMATION, max_size=3),
+        usage=st.none() | USAGE,
+        cost=st.none() | NUMBER,
     ),
 }
 

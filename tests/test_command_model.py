@@ -41,8 +41,8 @@ def shell(script: str, via: Input = "stdin", folder: Path = Path(), **variables:
 
 
 async def ask(model: Ask, text: str = "hi") -> str:
-    """Ask as a coroutine that a loop can run."""
-    return await model(text)
+    """Ask as a coroutine that a loop can run; gives the output."""
+    return (await model(text)).output
 
 
 def failure_of(run: Run, model: Ask, text: str = "hi") -> ModelError:
@@ -120,7 +120,7 @@ def test_a_process_that_fails_is_a_model_error_to_be_retried(run: Run, script: s
     """The exit code or signal and the end of stderr are told."""
     error = failure_of(run, shell(script))
 
-    assert str(error) == told
+    assert error.message == told
     assert error.retry
 
 
@@ -128,7 +128,7 @@ def test_only_the_end_of_stderr_is_kept(run: Run) -> None:
     """The last 2,000 bytes, however much was said."""
     error = failure_of(run, shell("yes no | head -c 1000000 >&2; printf '%01999d.' 0 >&2; exit 1"))
 
-    assert str(error) == f"command exited with 1: {'0' * 1_999}."
+    assert error.message == f"command exited with 1: {'0' * 1_999}."
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_many_commands_at_once_all_answer(run: Run) -> None:
 
     async def all_at_once() -> list[str]:
         model = command_model("cat")
-        return await asyncio.gather(*(model(str(number)) for number in range(40)))
+        return await asyncio.gather(*(ask(model, str(number)) for number in range(40)))
 
     assert run(all_at_once()) == [str(number) for number in range(40)]
 

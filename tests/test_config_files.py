@@ -138,12 +138,7 @@ def test_double_ids_of_an_inline_dataset_name_both_lines(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (
-            "d.csv",
-            "a .csv dataset is not supported by this version of matchspec; "
-            "a dataset file ends in .yml, .yaml or .jsonl",
-        ),
-        ("d.json", "a dataset file ends in .yml, .yaml or .jsonl"),
+        ("d.json", "a dataset file ends in .yml, .yaml, .jsonl or .csv"),
         ("../gone.yml", "no such file; looked for gone.yml and ../gone.yml"),
         ("deep.yml", "evals/deep.yml is a folder, not a file"),
         ("/nowhere/d.yml", "no such file; looked for /nowhere/d.yml"),

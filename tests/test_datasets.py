@@ -16,7 +16,7 @@ from domain.examples import Example
 from domain.grader_spec import ExactMatchGrader
 from domain.model_spec import EchoModel
 from domain.spec import Harness, InlineDataset, InlineExample
-from service.files import jsonl
+from service.files import seen_ids
 from service.files.datasets import is_longer_than, read_examples
 from service.files.harness_file import DatasetPath, HarnessFile
 from service.files.jsonl_row import decode_fast, decode_slowly, is_row
@@ -200,7 +200,7 @@ def test_double_ids_in_yaml_are_told_with_both_lines(tmp_path: Path) -> None:
 
 def test_different_ids_with_one_digest_are_no_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look tells them apart, and still finds a real repeat."""
-    monkeypatch.setattr(jsonl, "hash", len, raising=False)
+    monkeypatch.setattr(seen_ids, "hash", len, raising=False)
     assert len(list(read_examples(dataset(tmp_path, row("a") + row("b") + row("c"))))) == 3
     assert told(dataset(tmp_path, row("a") + row("b") + row("a"))) == [
         "d.jsonl, line 3, id: the example 'a' is already there (first in line 1)"
@@ -271,7 +271,7 @@ def test_a_dataset_that_can_not_be_read_any_more_is_told(tmp_path: Path) -> None
 
 
 def test_a_long_dataset_is_recognised(tmp_path: Path) -> None:
-    """With and without a newline at the end; only JSON Lines can be long."""
+    """With and without a newline at the end; YAML is never long."""
     assert not is_longer_than(dataset(tmp_path, row() * 5), 5)
     assert is_longer_than(dataset(tmp_path, row() * 5), 4)
     assert is_longer_than(dataset(tmp_path, (row() * 5).rstrip("\n")), 4)

@@ -33,10 +33,9 @@ from service.api import documents
 from service.api.app import get_result, health, list_results, list_suites, run
 from service.api.problems import KINDS, http_problem, problem_type
 from service.cli.main import main
-from service.cli.serve import LATER_VARIABLES, LEVELS
+from service.cli.serve import LEVELS
 from service.files.config import read_config
 from service.files.datasets import read_examples
-from service.files.later import LATER_ENDINGS, LATER_FIELDS, LATER_TYPES
 from service.files.wanted import wanted
 
 # What a client may meet of plain HTTP: the guard's refusals, and paths and methods that are not there.
@@ -209,16 +208,8 @@ def test_the_options_of_serve_are_those_of_the_command() -> None:
     assert told == [(names, "none" if default in (None, ()) else str(default)) for names, default in expected]
 
 
-def test_what_is_not_supported_is_told_whole() -> None:
-    """The table "Not supported yet" names what the loader refuses, no more and no less."""
-    told = {row[0]: set(re.findall(r"[\w.]+", row[1])) for row in table_under(FILES, "| where | what |")}
-    assert told["harness files"] == LATER_FIELDS[spec.Harness]
-    assert told["type: http"] == LATER_FIELDS[spec.HttpModel]
-    graders = (spec.ExactMatchGrader, spec.ContainsGrader, spec.RegexGrader)
-    assert [LATER_FIELDS[grader] for grader in graders] == [told["graders"]] * len(graders)
-    assert told["types"] == LATER_TYPES
-    assert told["datasets"] == LATER_ENDINGS
-    assert {name for name in told["environment"] if name.startswith("MATCHSPEC_")} == set(LATER_VARIABLES)
+def test_the_log_levels_are_those_of_the_code() -> None:
+    """docs/files.md names them in the order of the code."""
     levels = next(row[1] for row in table_under(FILES, "| variable | meaning |") if row[0] == "MATCHSPEC_LOG_LEVEL")
     assert [level for level in LEVELS if f"`{level}`" in levels] == list(LEVELS)
 

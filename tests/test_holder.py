@@ -45,9 +45,10 @@ def holding(path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-async def open_and_close(path: Path) -> bool:
-    """Open a log and close it; gives whether the process before crashed."""
+async def open_and_close(path: Path, *, tell: bool = True) -> bool:
+    """Open a log, perhaps tell its runs of a crash, and close it; gives whether the process before crashed."""
     log = await EventLog.open(path, AT)
+    log.crash_told = tell
     await log.close()
     return log.crashed
 
@@ -92,6 +93,18 @@ async def test_a_killed_process_frees_the_log_and_counts_as_crashed(tmp_path: Pa
         process.wait()
 
     assert await open_and_close(path) is True
+    assert await open_and_close(path) is False
+
+
+async def test_a_crash_that_no_run_was_told_of_stays_on_record(tmp_path: Path) -> None:
+    """A process that only opens and closes the log does not make a clean stop out of the crash before it."""
+    path = tmp_path / "matchspec.db"
+    with holding(path) as process:
+        process.kill()
+        process.wait()
+
+    assert await open_and_close(path, tell=False) is True
+    assert await open_and_close(path, tell=True) is True
     assert await open_and_close(path) is False
 
 

@@ -20,7 +20,7 @@ from service.models.transport import open_transport
 
 ASKED = Asked("in", "expected", "output", None)
 KINDS = ["judge", "similarity"]
-NOT_HTTP = "the answer is not valid HTTP, or a line of its header is over 8 kB"
+NOT_HTTP = "the answer is not valid HTTP, or its header is over 64 kB"
 LIMIT = 0.5
 
 TOLD = {

@@ -12,7 +12,9 @@ from domain.codec import encode
 from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
 from domain.examples import Example, encode_line
 from projections import results
-from projections.results import Place, Result, Results, example_entry
+from projections.entries import Asking
+from projections.entries import example_entry as entry_of
+from projections.results import Place, Result, Results
 
 END = "2026-03-15T14:31:05.000000Z"
 
@@ -21,6 +23,11 @@ def recorded(run_id: str, *events: Event) -> list[Recorded]:
     """The events of one run, the last of which happens at END."""
     times = [START] * (len(events) - 1) + [END]
     return [Recorded(v + 1, run_id, v, at, event) for v, (at, event) in enumerate(zip(times, events, strict=True), 1)]
+
+
+def example_entry(line: bytes, scored: bytes) -> bytes:
+    """The entry of an example whose whole answer is in one event."""
+    return entry_of(line, Asking(scored, None))
 
 
 def result_of(*events: Event) -> Result:
@@ -35,8 +42,8 @@ def test_examples_stand_in_the_dataset_s_order_whatever_the_order_of_completion(
     """Rows 4, 0 and 2 of one harness and row 1 of another were recorded, in versions 2 to 5."""
     a, b = pinned("a", 5), pinned("b", 3)
     result = result_of(started(a, b), scored(4, "a"), scored(0, "a"), scored(1, "b"), scored(2, "a"))
-    assert list(result.places(a)) == [Place(0, 3), Place(2, 5), Place(4, 2)]
-    assert list(result.places(b)) == [Place(1, 4)]
+    assert list(result.places(a)) == [Place(0, 3, 0), Place(2, 5, 0), Place(4, 2, 0)]
+    assert list(result.places(b)) == [Place(1, 4, 0)]
 
 
 def test_a_harness_without_recorded_examples_has_no_places() -> None:
@@ -50,8 +57,8 @@ def test_harnesses_of_one_name_in_two_suites_are_two() -> None:
     """Each suite asks for itself."""
     one, other = pinned("a", 2, suite="qa"), pinned("a", 2, suite="more")
     result = result_of(started(one, other), scored(0, suite="more"), scored(1, suite="qa"))
-    assert list(result.places(one)) == [Place(1, 3)]
-    assert list(result.places(other)) == [Place(0, 2)]
+    assert list(result.places(one)) == [Place(1, 3, 0)]
+    assert list(result.places(other)) == [Place(0, 2, 0)]
 
 
 def test_warnings_are_gathered_in_the_order_they_came_up() -> None:

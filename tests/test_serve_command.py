@@ -279,23 +279,30 @@ def test_log_levels(tmp_path: Path, level: str) -> None:
         assert server.url
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "MATCHSPEC_CONCURRENCY",
-        "MATCHSPEC_DEFAULTS_RETRIES",
-        "MATCHSPEC_OUTPUT_DIR",
-        "MATCHSPEC_STATISTICS_USE_LOWER_BOUND",
-    ],
-)
-def test_later_variables_are_refused(tmp_path: Path, name: str) -> None:
-    """A variable that this version would ignore ends with 2 and a sentence, so that nobody is misled."""
-    write_project(tmp_path)
-    ended = run_serve(tmp_path, **{name: "2"})
-    assert (ended.returncode, ended.stdout) == (2, "")
-    (line,) = ended.stderr.splitlines()
-    assert name in line
-    assert "not supported" in line
+def test_wrong_variables_are_refused(tmp_path: Path) -> None:
+    """Settings from the environment are checked at the start, beside the files, and end it with 2."""
+    write_project(tmp_path, defaults={"retries": -1})
+    lines = refused(tmp_path, MATCHSPEC_CONCURRENCY="0", MATCHSPEC_STATISTICS_USE_LOWER_BOUND="2")
+    assert [line.strip(" ✗") for line in lines] == [
+        "matchspec: 3 mistakes in the configuration",
+        "MATCHSPEC_CONCURRENCY: must be a whole number from 1 to 100000, found the number 0",
+        "MATCHSPEC_STATISTICS_USE_LOWER_BOUND: must be true or false, found the number 2",
+        "matchspec.yml, line 11, defaults.retries: must be a whole number from 0 to 100, found the number -1",
+    ]
+
+
+def test_a_variable_of_no_meaning_is_a_warning(tmp_path: Path) -> None:
+    """A misspelt name is told with the nearest, one of a harness's own is not; the server starts."""
+    model = {"type": "http", "endpoint": "http://127.0.0.1:9/", "api_key_env": "MATCHSPEC_MODEL_KEY"}
+    config = write_project(tmp_path, model=model)
+    names = {"MATCHSPEC_DEFAULT_RETRIES": "2", "MATCHSPEC_MODEL_KEY": "k", "MATCHSPEC_TEST_X": "1"}
+    with Server(config, **names) as server:
+        assert server.url
+        warnings = [line.strip() for line in server.said().splitlines() if "warning" in line]
+    assert warnings == [
+        "warning the environment variable MATCHSPEC_DEFAULT_RETRIES is unknown "
+        "(did you mean 'MATCHSPEC_DEFAULTS_RETRIES'?)"
+    ]
 
 
 def test_key_from_the_environment(tmp_path: Path) -> None:

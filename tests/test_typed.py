@@ -14,6 +14,7 @@ from service.files.typed import convert
 from service.files.yaml_tree import parse_yaml
 
 HARNESS = "version: 1\nname: h\ndataset: d.yml\nmodel: {type: echo}\ngraders: [{type: exact_match}]\n"
+TYPES = "contains, exact_match, llm_judge, python, regex, semantic_similarity"
 EXAMPLE = "id: a\ninput: i\nexpected: e\n"
 
 
@@ -40,19 +41,18 @@ timeout_seconds: 5
     parsed = parse_yaml(text.encode(), "f.yml")
     assert parsed.root is not None
     example = InlineExample(id="a", input="1", expected="x", tags=["t"], metadata={"n": 1})
-    assert convert(parsed.root, Harness) == (
-        Harness(
-            version=1,
-            name="qa",
-            dataset=InlineDataset(name="inline", examples=[example]),
-            model=HttpModel(endpoint="http://localhost/", headers={"X-A": "b"}),
-            graders=[
-                ExactMatchGrader(threshold=1.0),
-                RegexGrader(name="r", config=RegexConfig(pattern="a+", flags=["i", "m"])),
-            ],
-            timeout_seconds=5.0,
-        ),
-        [],
+    converted = convert(parsed.root, Harness)
+    assert converted.mistakes == []
+    assert converted.value == Harness(
+        version=1,
+        name="qa",
+        dataset=InlineDataset(name="inline", examples=[example]),
+        model=HttpModel(endpoint="http://localhost/", headers={"X-A": "b"}),
+        graders=[
+            ExactMatchGrader(threshold=1.0),
+            RegexGrader(name="r", config=RegexConfig(pattern="a+", flags=["i", "m"])),
+        ],
+        timeout_seconds=5.0,
     )
 
 
@@ -143,7 +143,7 @@ def test_a_mistake_in_an_example_is_told_with_its_cure(line: str, message: str) 
             "timeout_seconds: must be a number above 0 and at most 86400, found the boolean no",
         ),
         ("description: 5", 'description: must be text, found the number 5; quote it: "5"'),
-        ("repeats: 3", "repeats: 'repeats' is not supported by this version of matchspec"),
+        ("repeats: 0", "repeats: must be a whole number from 1 to 1000, found the number 0"),
     ],
 )
 def test_a_mistake_in_a_setting_tells_the_range(line: str, message: str) -> None:
@@ -156,19 +156,16 @@ def test_a_mistake_in_a_setting_tells_the_range(line: str, message: str) -> None
     [
         ("[]", "graders: must hold at least one item"),
         ("[5]", "graders[0]: must be a mapping with a 'type', found the number 5"),
-        ("[{name: a}]", "graders[0].type: missing (one of: contains, exact_match, regex)"),
-        ("[{type: 1}]", "graders[0].type: must be text, found the number 1 (one of: contains, exact_match, regex)"),
+        ("[{name: a}]", f"graders[0].type: missing (one of: {TYPES})"),
+        ("[{type: 1}]", f"graders[0].type: must be text, found the number 1 (one of: {TYPES})"),
         ("[{type: exact_mtch}]", "graders[0].type: unknown type 'exact_mtch' (did you mean 'exact_match'?)"),
+        ("[{type: zzz}]", f"graders[0].type: unknown type 'zzz' (one of: {TYPES})"),
+        ("[{type: llm_judge}]", "graders[0].config: missing; it must be a mapping"),
         (
-            "[{type: llm_judge, config: {score_parser: custom}}]",
-            "graders[0].type: the type 'llm_judge' is not supported by this version of matchspec "
-            "(one of: contains, exact_match, regex)",
+            "[{type: contains, weight: 0}]",
+            "graders[0].weight: must be a number above 0 and at most 1000000, found the number 0",
         ),
-        ("[{type: contains, weight: 2}]", "graders[0].weight: 'weight' is not supported by this version of matchspec"),
-        (
-            "[{type: contains, pass_at: 1}]",
-            "graders[0].pass_at: 'pass_at' is not supported by this version of matchspec",
-        ),
+        ("[{type: contains, pass_at: 2}]", "graders[0].pass_at: must be a number from 0 to 1, found the number 2"),
         (
             "[{type: contains, threshold: 1.2}]",
             "graders[0].threshold: must be a number from 0 to 1, found the number 1.2",
@@ -192,20 +189,30 @@ def test_a_mistake_in_a_grader_tells_what_is_allowed(graders: str, message: str)
     assert told(text, Harness) == [f"f.yml, line 5, {message}"]
 
 
-@pytest.mark.parametrize("field", ["proxy", "requests_per_minute", "adaptive", "prices"])
-def test_a_model_field_of_a_later_version_is_no_typing_error(field: str) -> None:
-    """It is told that this version does not have it yet."""
-    text = HARNESS.replace("type: echo", f"type: http, endpoint: 'http://a', {field}: 1")
-    assert told(text, Harness) == [
-        f"f.yml, line 4, model.{field}: '{field}' is not supported by this version of matchspec"
-    ]
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("proxy: 1", 'proxy: must be text, found the number 1; quote it: "1"'),
+        (
+            "requests_per_minute: 0",
+            "requests_per_minute: must be a number above 0 and at most 1000000, found the number 0",
+        ),
+        ("adaptive: 1", "adaptive: must be true or false, found the number 1"),
+        ("prices: 1", "prices: must be a mapping, found the number 1"),
+        ("prices: {input: 1}", "prices.output: missing; it must be a number from 0 to 1000000"),
+    ],
+)
+def test_a_mistake_in_a_remote_model_tells_what_is_allowed(field: str, message: str) -> None:
+    """`http` and `openai` have the same fields for pace, way and price."""
+    http = HARNESS.replace("type: echo", f"type: http, endpoint: 'http://a', {field}")
+    openai = HARNESS.replace("type: echo", f"type: openai, model: m, {field}")
+    assert told(http, Harness) == told(openai, Harness) == [f"f.yml, line 4, model.{message}"]
 
 
-def test_a_model_type_of_a_later_version_is_told() -> None:
-    """`openai` is told with the types there are, and nothing else of it is looked at."""
-    assert told(HARNESS.replace("type: echo", "type: openai, model: gpt"), Harness) == [
-        "f.yml, line 4, model.type: the type 'openai' is not supported by this version of matchspec "
-        "(one of: command, echo, http, noop)"
+def test_a_model_of_openai_needs_its_name() -> None:
+    """All else of it has a default."""
+    assert told(HARNESS.replace("type: echo", "type: openai"), Harness) == [
+        "f.yml, line 4, model.model: missing; it must be text"
     ]
 
 
@@ -309,7 +316,7 @@ def test_what_was_told_as_broken_yaml_is_not_told_again() -> None:
     parsed = parse_yaml(b"version: 1\nname: *x\nexamples: []\n", "f.yml")
     assert parsed.root is not None
     assert len(parsed.mistakes) == 1
-    assert convert(parsed.root, DatasetFile) == (None, [])
+    assert convert(parsed.root, DatasetFile) == (None, [], None)
 
 
 def test_json_nested_too_deep_is_refused() -> None:

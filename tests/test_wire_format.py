@@ -8,20 +8,24 @@ from domain.codec import decode, encode, type_name
 from domain.events import (
     TYPES,
     Event,
+    ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
+    Information,
     LogCreated,
     PinnedHarness,
     Resumed,
     Row,
     Started,
+    Usage,
 )
 
 NAMES = {
     "log_created": LogCreated,
     "started": Started,
     "examples_pinned": ExamplesPinned,
+    "example_answered": ExampleAnswered,
     "example_scored": ExampleScored,
     "resumed": Resumed,
     "finished": Finished,
@@ -45,6 +49,20 @@ LEAST: dict[str, tuple[str, Event]] = {
         ),
     ),
     "examples_pinned": ('{"harnesses":[]}', ExamplesPinned(harnesses=[])),
+    "example_answered": (
+        '{"suite":"qa","harness":"qa-v1","example":"ex-1","repeat":0,"row":0,"output":"Paris","latency_ms":1.5,'
+        '"attempts":1}',
+        ExampleAnswered(
+            suite="qa",
+            harness="qa-v1",
+            example="ex-1",
+            repeat=0,
+            row=0,
+            output="Paris",
+            latency_ms=1.5,
+            attempts=1,
+        ),
+    ),
     "example_scored": (
         '{"suite":"qa","harness":"qa-v1","example":"ex-1","repeat":0,"row":0,"output":"Paris","scores":{"contains":1},'
         '"passed":true,"latency_ms":1.5,"attempts":1}',
@@ -81,8 +99,8 @@ LEAST: dict[str, tuple[str, Event]] = {
 FULL: dict[str, tuple[str, Event]] = {
     "started": (
         '{"mode":"run","suite":"qa","suites":["qa"],"tags":["smoke","ml"],"concurrency":8,"plan":"' + D1 + '",'
-        '"harnesses":[{"suite":"qa","harness":"qa-v1","manifest":"' + D2 + '","rows":5,"examples":3}],'
-        '"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k","warnings":["w"]}',
+        '"harnesses":[{"suite":"qa","harness":"qa-v1","manifest":"' + D2 + '","rows":5,"examples":3,'
+        '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k","warnings":["w"]}',
         Started(
             mode="run",
             suite="qa",
@@ -90,7 +108,7 @@ FULL: dict[str, tuple[str, Event]] = {
             tags=["smoke", "ml"],
             concurrency=8,
             plan=D1,
-            harnesses=[PinnedHarness(suite="qa", harness="qa-v1", manifest=D2, rows=5, examples=3)],
+            harnesses=[PinnedHarness(suite="qa", harness="qa-v1", manifest=D2, rows=5, examples=3, repeats=4)],
             matchspec="0.1.0",
             client="127.0.0.1",
             user_agent="curl/8.5",
@@ -105,10 +123,26 @@ FULL: dict[str, tuple[str, Event]] = {
             harnesses=[PinnedHarness(suite="qa", harness="qa-v1", manifest=D2, rows=5, examples=0)], warnings=["w"]
         ),
     ),
+    "example_answered": (
+        '{"suite":"qa","harness":"qa-v1","example":"ex-2","repeat":1,"row":7,"output":"[secret KEY]",'
+        '"latency_ms":1.5,"attempts":2,"usage":{"input_tokens":12,"output_tokens":3},"secrets":["KEY"]}',
+        ExampleAnswered(
+            suite="qa",
+            harness="qa-v1",
+            example="ex-2",
+            repeat=1,
+            row=7,
+            output="[secret KEY]",
+            latency_ms=1.5,
+            attempts=2,
+            usage=Usage(input_tokens=12, output_tokens=3),
+            secrets=["KEY"],
+        ),
+    ),
     "example_scored": (
         '{"suite":"qa","harness":"qa-v1","example":"ex-2","repeat":1,"row":7,"output":null,"scores":{},'
-        '"passed":false,"latency_ms":30000.0,"attempts":3,"error":"timed out","errors":{"regex":"no"},'
-        '"secrets":["KEY"]}',
+        '"passed":false,"latency_ms":30000.0,"attempts":3,"usage":{"input_tokens":0,"output_tokens":5},'
+        '"error":"timed out","errors":{"regex":"no"},"details":{"judge":{"reply":"8"}},"secrets":["KEY"]}',
         ExampleScored(
             suite="qa",
             harness="qa-v1",
@@ -120,8 +154,10 @@ FULL: dict[str, tuple[str, Event]] = {
             passed=False,
             latency_ms=30000.0,
             attempts=3,
+            usage=Usage(input_tokens=0, output_tokens=5),
             error="timed out",
             errors={"regex": "no"},
+            details={"judge": {"reply": "8"}},
             secrets=["KEY"],
         ),
     ),
@@ -131,8 +167,11 @@ FULL: dict[str, tuple[str, Event]] = {
     ),
     "finished": (
         '{"status":"failed","rows":[{"name":"contains","score":0.75,"threshold":0.8,"passed":false,"n":4,'
-        '"ci_lower":0.3,"ci_upper":0.95,"suite":"qa","harness":"qa-v1","pass_rate":0.5}],"examples":5,"passed":3,'
-        '"model_errors":1,"grader_errors":2,"duration_seconds":43.0,"verdict":"FAIL","error":"e","warnings":["w"]}',
+        '"ci_lower":0.3,"ci_upper":0.95,"suite":"qa","harness":"qa-v1","pass_rate":0.5,"pass_at":0.4,"pass_at_k":[0.5,0.75],'
+        '"pass_all_k":[0.5,0.25],"disagree":0.5}],"examples":5,"passed":3,"model_errors":1,"grader_errors":2,'
+        '"duration_seconds":43.0,"verdict":"FAIL","error":"e","warnings":["w"],"informational":[{"name":"regex",'
+        '"score":0.25,"n":4,"ci_lower":0.05,"ci_upper":0.7,"suite":"qa","harness":"weighted"}],'
+        '"usage":{"input_tokens":100,"output_tokens":20},"cost":0.125}',
         Finished(
             status="failed",
             rows=[
@@ -147,6 +186,10 @@ FULL: dict[str, tuple[str, Event]] = {
                     suite="qa",
                     harness="qa-v1",
                     pass_rate=0.5,
+                    pass_at=0.4,
+                    pass_at_k=[0.5, 0.75],
+                    pass_all_k=[0.5, 0.25],
+                    disagree=0.5,
                 )
             ],
             examples=5,
@@ -157,6 +200,11 @@ FULL: dict[str, tuple[str, Event]] = {
             verdict="FAIL",
             error="e",
             warnings=["w"],
+            informational=[
+                Information(name="regex", score=0.25, n=4, ci_lower=0.05, ci_upper=0.7, suite="qa", harness="weighted")
+            ],
+            usage=Usage(input_tokens=100, output_tokens=20),
+            cost=0.125,
         ),
     ),
 }
@@ -207,9 +255,9 @@ def test_unknown_fields_are_ignored(golden: str) -> None:
 
 
 def test_unknown_fields_of_a_scored_example_are_ignored() -> None:
-    """Here only beside the others: `scores` and `errors` are keyed by the graders' names."""
+    """Here only beside the others: `scores`, `errors` and `details` are keyed by the graders' names."""
     _, body, event = GOLDEN["example_scored, full"]
-    assert decode("example_scored", json.dumps(json.loads(body) | {"usage": {"in": 5}}).encode()) == event
+    assert decode("example_scored", json.dumps(json.loads(body) | {"added_later": {"x": 5}}).encode()) == event
 
 
 def test_the_order_of_keys_is_free() -> None:
@@ -223,3 +271,21 @@ def test_every_field_of_every_event_stands_in_a_body_above() -> None:
     for name, event in NAMES.items():
         body = (FULL.get(name) or LEAST[name])[0]
         assert json.loads(body).keys() == set(event.__struct_fields__)
+
+
+def test_a_score_whose_answer_stands_before_it_says_it_not_again() -> None:
+    """Output, latency and attempts are left out then: they are in `example_answered`."""
+    body = b'{"suite":"qa","harness":"qa-v1","example":"ex-1","repeat":0,"row":0,"scores":{"judge":0.8},"passed":true}'
+    event = ExampleScored(
+        suite="qa", harness="qa-v1", example="ex-1", repeat=0, row=0, scores={"judge": 0.8}, passed=True
+    )
+    assert decode("example_scored", body) == event
+    assert json.loads(encode(event)) == json.loads(body)
+
+
+def test_an_output_that_is_null_is_not_one_that_is_left_out() -> None:
+    """Null: the model gave no answer."""
+    _, _, event = GOLDEN["example_scored, full"]
+    assert isinstance(event, ExampleScored)
+    assert event.output is None
+    assert b'"output":null' in encode(event)

@@ -20,6 +20,42 @@ def main() -> None:
 
 
 @main.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("-s", "--suite", metavar="NAME", help="Run this suite only.")
+@click.option("--tags", metavar="A,B", help="Only examples that carry one of these tags.")
+@click.option("-c", "--concurrency", type=click.IntRange(1), metavar="N", help="Model calls at once, in the whole run.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Of one attempt.")
+@click.option(
+    "-o", "--output", type=click.Choice(["json", "junit", "markdown"]), help="Write this beside the JSON file."
+)
+@click.option("--output-dir", metavar="DIR", help="Where result files go. [default: the configuration's output.dir]")
+@click.option("--no-write", type=bool, is_flag=False, flag_value=True, default=False, help="Write no result files.")
+@click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
+@click.option("--fail-fast", is_flag=True, help="One harness after another; the first that fails is the last.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be asked.")
+@click.option(
+    "--config", metavar="FILE", help="The configuration. [default: ./matchspec.yml, then $HOME/.matchspec/config.yml]"
+)
+@click.option("--badge", metavar="FILE.svg", help="Write a badge with the verdict.")
+@click.option("--server", metavar="URL", help="Run on this server; MATCHSPEC_API_KEY is its key.")
+@click.option("--resume", metavar="RUN_ID", help="Go on with a run that was interrupted.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell every example as it is scored.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors; the exit code has the verdict.")
+def run(**options: object) -> None:
+    """Run the configuration's suites and report.
+
+    With PATHs: harness files, or the harness files below folders, each PATH a suite of its own; no configuration is
+    needed. Exit codes: 0 passed, 1 failed, 2 a mistake in what was written, 3 the run ended as error, 130 interrupted.
+    """
+    import msgspec
+
+    from service.cli.run import Options
+    from service.cli.run import run as run_suites
+
+    raise SystemExit(run_suites(msgspec.convert(options, Options)))
+
+
+@main.command()
 @click.option(
     "-p", "--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 takes a free one."
 )
@@ -50,3 +86,48 @@ def serve(**options: object) -> None:
     from service.cli.serve import serve as run_server
 
     raise SystemExit(run_server(msgspec.convert(options, Options)))
+
+
+@main.command()
+@click.option("--with-examples", is_flag=True, help="Write a second suite too: graders, thresholds, tags.")
+@click.option("--force", is_flag=True, help="Overwrite files that are already there.")
+def init(**options: bool) -> None:
+    """Write a starter configuration, with a harness and a dataset that run without a key."""
+    from pathlib import Path
+
+    from service.cli.init import init as write_starter
+
+    raise SystemExit(write_starter(Path.cwd(), **options))
+
+
+@main.command()
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(),
+    help="The configuration. [default: ./matchspec.yml, then $HOME/.matchspec/config.yml]",
+)
+def validate(config: str | None) -> None:
+    """Check every file: the configuration, its harness files, their datasets to the last row.
+
+    Exits with 0, or with 2 where a file has a mistake; a warning is no mistake.
+    """
+    from service.cli.validate import validate as check_files
+
+    raise SystemExit(check_files(config))
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["config", "harness", "dataset"]), required=False)
+@click.option(
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(),
+    help="Write KIND.schema.json there: this kind, or all three.",
+)
+def schema(kind: str | None, output_dir: str | None) -> None:
+    """Print the JSON Schema of a kind of file, for editors. [default: config]"""
+    from service.cli.schema import schema as give_schema
+
+    raise SystemExit(give_schema(kind, output_dir))

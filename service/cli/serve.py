@@ -22,11 +22,11 @@ from service.cli.failures import INTERRUPTED, RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.execution.queue import Limits
-from service.files.config import missing_variables, read_config
+from service.files.config import ConfigFiles, missing_variables, read_config, variables_of
 from service.files.finding import find_config
+from service.files.overrides import find_unknown_variables, find_wrong_variables
 from service.version import VERSION
 
-LATER_VARIABLES = ("MATCHSPEC_CONCURRENCY", "MATCHSPEC_DEFAULTS_", "MATCHSPEC_OUTPUT_", "MATCHSPEC_STATISTICS_")
 GRACE_SECONDS = 1
 
 
@@ -56,7 +56,6 @@ def serve(options: Options) -> int:
 
 def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Settings:
     """Find and read the configuration, and resolve what the environment and the options say."""
-    _refuse_later_variables(environment)
     path = find_config(options.config, environment, cwd, home)
     db = options.db or environment.get("MATCHSPEC_DB")
     key = environment.get("MATCHSPEC_API_KEY", "").strip() or None
@@ -64,7 +63,7 @@ def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, h
     if not root.is_dir():
         raise InvalidFiles([Mistake("--config-root must be a folder", file=options.config_root)])
     return Settings(
-        config=read_config(path),
+        config=_read_config(path, environment),
         root=root,
         db=cwd / db if db else path.parent / ".matchspec" / "matchspec.db",
         key=key,
@@ -87,11 +86,16 @@ def _local_names(options: Options) -> list[str]:
     return [name.lower() for name in (*LOOPBACK_NAMES, own, *options.allowed_host)]
 
 
-def _refuse_later_variables(environment: Mapping[str, str]) -> None:
-    later = [name for name in environment if name.startswith(LATER_VARIABLES)]
-    if later:
-        message = f"is not supported by matchspec {VERSION}: write the setting in the configuration, and unset it"
-        raise InvalidFiles([Mistake(f"the environment variable {name} {message}") for name in sorted(later)])
+def _read_config(path: Path, environment: Mapping[str, str]) -> ConfigFiles:
+    """Read the configuration; tells mistakes in variables beside those in files."""
+    wrong = find_wrong_variables(environment)
+    try:
+        files = read_config(path)
+    except InvalidFiles as error:
+        raise InvalidFiles(wrong + error.mistakes) from error
+    if wrong:
+        raise InvalidFiles(wrong)
+    return files
 
 
 class _Server(uvicorn.Server):
@@ -162,10 +166,15 @@ def _greet(settings: Settings, service: Service, listening: socket.socket, host:
     click.echo(f"  log     {settings.db}")
     if service.unfinished:
         click.echo(f"  resumed {', '.join(service.unfinished)}")
-    for mistake in missing_variables(
-        [one for suite in settings.config.harnesses for one in suite], settings.environment
-    ):
-        click.echo(f"  warning {mistake}", err=True)
+    for warning in _variable_warnings(settings):
+        click.echo(f"  warning {warning}", err=True)
     if settings.key is None and not is_loopback(host):
         click.echo("  warning MATCHSPEC_API_KEY is not set: anyone who reaches this server can start runs", err=True)
     click.echo(f"  listening on http://{address}:{listening.getsockname()[1]}")
+
+
+def _variable_warnings(settings: Settings) -> list[str]:
+    harnesses = [harness for suite in settings.config.harnesses for harness in suite]
+    named = {name for harness in harnesses for name in variables_of(harness)}
+    missing = [str(mistake) for mistake in missing_variables(harnesses, settings.environment)]
+    return missing + find_unknown_variables(settings.environment, named)

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 
 
 class CallSlots:
-    """At most `limit` calls at once. A free slot goes to the waiting run with the fewest calls in flight."""
+    """At most `limit` calls at once. A free slot goes to the waiting run with the fewest calls in flight.
+
+    Runs that are equal in this take turns.
+    """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -61,10 +64,10 @@ class CallSlots:
     def _pass_on(self) -> None:
         while self.used < self._limit and self._waiting:
             run_id = min(self._waiting, key=self._in_flight.__getitem__)
-            turns = self._waiting[run_id]
+            turns = self._waiting.pop(run_id)
             turn = turns.popleft()
-            if not turns:
-                del self._waiting[run_id]
+            if turns:
+                self._waiting[run_id] = turns
             if not turn.done():
                 self._take(run_id)
                 turn.set_result(None)

@@ -27,6 +27,7 @@ from service.files.config import ConfigFiles, missing_variables, read_config
 from service.files.datasets import is_longer_than, read_examples
 from service.files.finding import resolve_requested
 from service.files.harness_file import HarnessFile
+from service.files.overrides import forced_concurrency, override
 from service.files.tree import show_path
 from service.graders.opening import find_missing
 from service.log.event_log import Content
@@ -130,11 +131,13 @@ class Starter:
         return await pin_dataset(partial(read_examples, harness), self._world.writer)
 
     def _plan(self, files: ConfigFiles, chosen: Sequence[_Chosen], request: RunRequest) -> Plan:
-        config = files.config
+        environment = self._world.environment
+        config = override(files.config, environment)
+        concurrency = forced_concurrency(environment)
         return Plan(
             config=_relative(files.path, self._world.root),
             suites=[
-                plan_suite(suite, [_source(harness) for harness in harnesses], config.defaults, config.statistics)
+                plan_suite(suite, list(map(_source, harnesses)), config.defaults, config.statistics, concurrency)
                 for suite, harnesses in chosen
             ],
             tags=request.tags or [],

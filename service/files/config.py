@@ -36,25 +36,38 @@ class ConfigFiles(NamedTuple):
         return zip(self.config.suites, self.harnesses, strict=True)
 
 
+class ConfigReading(NamedTuple):
+    """What became of a configuration. A harness file that can't be opened is None; the mistakes are of all files."""
+
+    config: Config | None
+    root: tree.Node | None
+    harnesses: list[list[HarnessReading | None]]
+    mistakes: list[Mistake]
+
+
 def read_config(path: Path) -> ConfigFiles:
     """Read `matchspec.yml` and all its harness files.
 
     Raises InvalidFiles with every mistake of every file. Contents that have not changed are not parsed again.
     """
+    reading = look_over(path)
+    if reading.mistakes or not reading.config:
+        raise InvalidFiles(reading.mistakes)
+    whole = [[read.whole for read in suite if read and read.whole] for suite in reading.harnesses]
+    return ConfigFiles(path, reading.config, whole)
+
+
+def look_over(path: Path) -> ConfigReading:
+    """Read `matchspec.yml` and its harness files as far as they can be read, and gather every mistake."""
     try:
         reading = _read(read_regular(path, CONFIG_BYTES), path.name)
     except CantReadError as error:
-        raise InvalidFiles([Mistake(str(error), path.name)]) from error
-    if reading.root is None:
-        raise InvalidFiles(reading.mistakes)
+        return ConfigReading(None, None, [], [Mistake(str(error), path.name)])
     mistakes = list(reading.mistakes)
-    harnesses = _read_harnesses(reading.root, path, mistakes)
-    if reading.value:
+    harnesses = _read_harnesses(reading.root, path, mistakes) if reading.root else []
+    if reading.value and reading.root:
         mistakes += _suite_mistakes(reading.value, reading.root, path.name, harnesses)
-    if mistakes or not reading.value:
-        raise InvalidFiles(list(dict.fromkeys(mistakes)))
-    whole = [[read.whole for read in suite if read and read.whole] for suite in harnesses]
-    return ConfigFiles(path, reading.value, whole)
+    return ConfigReading(reading.value, reading.root, harnesses, list(dict.fromkeys(mistakes)))
 
 
 def missing_variables(harnesses: Iterable[HarnessFile], environment: Mapping[str, str]) -> list[Mistake]:
@@ -68,6 +81,11 @@ def missing_variables(harnesses: Iterable[HarnessFile], environment: Mapping[str
         if not environment.get(name)
     ]
     return list(dict.fromkeys(mistakes))
+
+
+def variables_of(harness: HarnessFile) -> set[str]:
+    """Give the environment variables that a harness names."""
+    return {name for _, name in _find_variables(harness.spec)}
 
 
 def _find_variables(harness: Harness) -> list[tuple[Place, str]]:

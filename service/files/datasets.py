@@ -1,6 +1,6 @@
 """Datasets -> examples, checked on the way, with file and line for what is wrong.
 
-A JSON Lines file is streamed, of any size. YAML is read whole: such a file has at most 20 MB.
+JSON Lines and CSV are streamed, of any size. YAML is read whole: such a file has at most 20 MB.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from domain.mistakes import Mistake
 from domain.model_rules import Fault
 from domain.rules import find_example_faults
 from domain.spec import DatasetFile, InlineDataset
+from service.files.csv_dataset import has_more_rows, read_csv
 from service.files.harness_file import DatasetPath, HarnessFile
 from service.files.jsonl import read_jsonl
 from service.files.jsonl_row import to_example
@@ -19,6 +20,7 @@ from service.files.opening import DATASET_BYTES, CantReadError, open_regular, re
 from service.files.reading import read_typed, with_faults
 
 _CHUNK = 1 << 20
+_STREAMED = (".jsonl", ".csv")
 
 
 def read_examples(harness: HarnessFile, *, stop_at_first: bool = False) -> Iterator[Example]:
@@ -36,24 +38,31 @@ def read_examples(harness: HarnessFile, *, stop_at_first: bool = False) -> Itera
 def read_dataset(dataset: DatasetPath, *, stop_at_first: bool = False) -> Iterator[Example]:
     """Give the examples of a dataset file, as `read_examples` does."""
     try:
-        if _is_jsonl(dataset):
-            yield from read_jsonl(dataset.path, dataset.file, stop_at_first=stop_at_first)
-        else:
-            yield from _read_yaml(dataset)
+        match _ending(dataset):
+            case ".jsonl":
+                yield from read_jsonl(dataset.path, dataset.file, stop_at_first=stop_at_first)
+            case ".csv":
+                yield from read_csv(dataset.path, dataset.file, stop_at_first=stop_at_first)
+            case _:
+                yield from _read_yaml(dataset)
     except (CantReadError, OSError) as error:
         reason = str(error) if isinstance(error, CantReadError) else error.strerror
         raise InvalidFiles([Mistake(reason or "can't be read", dataset.file)]) from error
 
 
 def is_longer_than(harness: HarnessFile, rows: int) -> bool:
-    """Tell fast, by counting lines, whether a JSON Lines dataset may have more rows.
+    """Tell fast whether a dataset may have more rows: by counting lines, where these are few enough.
 
-    Other datasets are small: they are read whole. What can't be read is told when it is read.
+    YAML is small: it is read whole. What can't be read is told when it is read.
     """
-    if harness.dataset is None or not _is_jsonl(harness.dataset):
+    dataset = harness.dataset
+    if dataset is None or _ending(dataset) not in _STREAMED:
         return False
+    header = int(_ending(dataset) == ".csv")
     try:
-        return _count_lines(harness.dataset, rows + 1) > rows
+        if _count_lines(dataset, rows + header + 1) <= rows + header:
+            return False
+        return not header or has_more_rows(dataset.path, rows)  # a row may fill several lines
     except (CantReadError, OSError):
         return False
 
@@ -68,8 +77,8 @@ def _count_lines(dataset: DatasetPath, limit: int) -> int:
     return min(limit, lines + (last not in (b"", b"\n")))
 
 
-def _is_jsonl(dataset: DatasetPath) -> bool:
-    return dataset.path.suffix.lower() == ".jsonl"
+def _ending(dataset: DatasetPath) -> str:
+    return dataset.path.suffix.lower()
 
 
 def _read_yaml(dataset: DatasetPath) -> Iterator[Example]:

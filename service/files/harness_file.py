@@ -8,13 +8,12 @@ from typing import NamedTuple
 from domain.mistakes import Mistake
 from domain.rules import find_harness_faults
 from domain.spec import Harness
-from service.files.later import LATER_ENDINGS, not_supported
 from service.files.opening import CONFIG_BYTES, CantReadError, open_regular, read_regular
 from service.files.reading import Reading, read_typed, with_faults
 from service.files.registered import spell_out_registered
 from service.files.tree import Mapping, Node, Scalar, line_of
 
-ENDINGS = (".yml", ".yaml", ".jsonl")
+ENDINGS = (".yml", ".yaml", ".jsonl", ".csv")
 _CACHED_FILES = 128
 
 
@@ -51,8 +50,10 @@ class HarnessReading(NamedTuple):
     """What became of a harness file. `spec` is there where all types are right, even beside other mistakes."""
 
     file: str
+    path: Path
     root: Node | None
     spec: Harness | None
+    dataset: DatasetPath | None
     whole: HarnessFile | None
     mistakes: list[Mistake]
 
@@ -63,11 +64,11 @@ def read_harness(written: str, folder: Path) -> HarnessReading:
     file = posixpath.normpath(written)
     reading = _read(read_regular(path, CONFIG_BYTES), file)
     if reading.root is None:
-        return HarnessReading(file, None, None, None, reading.mistakes)
+        return HarnessReading(file, path, None, None, None, None, reading.mistakes)
     dataset, problem = _find_dataset(reading.root, file, folder)
     mistakes = reading.mistakes + ([problem] if problem else [])
     whole = HarnessFile(file, path, reading.value, dataset, reading.root) if reading.value and not mistakes else None
-    return HarnessReading(file, reading.root, reading.value, whole, mistakes)
+    return HarnessReading(file, path, reading.root, reading.value, dataset, whole, mistakes)
 
 
 @lru_cache(_CACHED_FILES)
@@ -100,8 +101,6 @@ def _beside(file: str, name: str) -> str:
 
 
 def _wrong_ending(name: str) -> str | None:
-    ending = posixpath.splitext(name)[1].lower()
-    if ending in ENDINGS:
+    if posixpath.splitext(name)[1].lower() in ENDINGS:
         return None
-    allowed = f"a dataset file ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
-    return not_supported(f"a {ending} dataset") + f"; {allowed}" if ending in LATER_ENDINGS else allowed
+    return f"a dataset file ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"

@@ -1,15 +1,23 @@
 """Grader types that installed packages register: a user writes their names as `type`."""
 
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 
 from service.files.tree import Mapping, Node, Scalar, Sequence
 
 GROUP = "matchspec.graders"
+SPELLED_OUT = "registered"
 
 
 def registered_types() -> set[str]:
     """Give the grader types that installed packages register."""
     return {point.name for point in entry_points(group=GROUP)}
+
+
+def types_to_write(types: Iterable[str]) -> set[str]:
+    """Give what a user may write where these types stand: the names of registered graders, not how they are told."""
+    written = set(types)
+    return written - {SPELLED_OUT} | registered_types() if SPELLED_OUT in written else written
 
 
 def spell_out_registered(root: Node) -> Node:
@@ -28,5 +36,5 @@ def _spell_out(grader: Node, names: set[str]) -> Node:
         return grader
     return Mapping(
         grader.line,
-        {**grader.entries, "type": Scalar(kind.line, "text", "registered", "registered"), "entry_point": kind},
+        {**grader.entries, "type": Scalar(kind.line, "text", SPELLED_OUT, SPELLED_OUT), "entry_point": kind},
     )

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 from msgspec import NODEFAULT, UNSET, inspect
 
 from domain.mistakes import Mistake, nearest
-from service.files.later import LATER_FIELDS, LATER_TYPES, not_supported
+from service.files.registered import types_to_write
 from service.files.tree import Mapping, Node, Path, Scalar, Sequence, describe, show_path
 from service.files.wanted import limits_broken, wanted
 from service.files.yaml_tree import read_plain
@@ -87,20 +87,17 @@ class _Converter:
         """Choose one of several structs by its `type`."""
         field = structs[0].tag_field or "type"
         choices = {str(struct.tag): struct for struct in structs}
+        allowed = types_to_write(choices)
         if not isinstance(node, Mapping):
             return self._refuse(node, f"must be a mapping with a '{field}', found {describe(node)}", path)
         tag = node.entries.get(field)
         if tag is None:
-            return self._refuse(node, f"missing{nearest('', choices)}", (*path, field))
+            return self._refuse(node, f"missing{nearest('', allowed)}", (*path, field))
         if not isinstance(tag, Scalar) or tag.kind != "text":
-            return self._refuse(tag, f"must be text, found {describe(tag)}{nearest('', choices)}", (*path, field))
+            return self._refuse(tag, f"must be text, found {describe(tag)}{nearest('', allowed)}", (*path, field))
         if tag.text in choices:
             return self._struct(node, choices[tag.text], path)
-        if tag.text in LATER_TYPES:
-            message = not_supported(f"the type '{tag.text}'") + nearest("", choices)
-        else:
-            message = f"unknown type '{tag.text}'{nearest(tag.text, choices)}"
-        return self._refuse(tag, message, (*path, field))
+        return self._refuse(tag, f"unknown type '{tag.text}'{nearest(tag.text, allowed)}", (*path, field))
 
     def _struct(self, node: Node, info: inspect.StructType, path: Path) -> object:
         if not isinstance(node, Mapping):
@@ -120,12 +117,8 @@ class _Converter:
         return info.cls(**{name: value for name, value in values.items() if value is not UNSET})
 
     def _unknown(self, key: str, child: Node, info: inspect.StructType, path: Path) -> None:
-        if key in LATER_FIELDS.get(info.cls, ()):
-            message = not_supported(f"'{key}'")
-        else:
-            names = [field.encode_name for field in info.fields] + ([info.tag_field] if info.tag_field else [])
-            message = f"unknown field '{key}'{nearest(key, names)}"
-        self._refuse(child, message, (*path, key))
+        names = [field.encode_name for field in info.fields] + ([info.tag_field] if info.tag_field else [])
+        self._refuse(child, f"unknown field '{key}'{nearest(key, names)}", (*path, key))
 
     def _list(self, node: Node, info: inspect.ListType | inspect.VarTupleType, path: Path) -> object:
         if not isinstance(node, Sequence):
@@ -170,7 +163,7 @@ class _Converter:
         return float(node.value or 0) if isinstance(info, inspect.FloatType) else node.value
 
     def _mismatch(self, node: Node, info: inspect.Type, path: Path) -> object:
-        hint = _hint(node, info) if path else ""
+        hint = _advice(node, path) or (_hint(node, info) if path else "")
         return self._refuse(node, f"must be {wanted(info)}, found {describe(node)}{hint}", path)
 
     def _refuse(self, node: Node, message: str, path: Path) -> object:
@@ -196,6 +189,13 @@ def _has_type(node: Scalar, info: inspect.Type) -> bool:
             return any(node.value == value and type(node.value) is type(value) for value in values)
         case _:
             return False
+
+
+def _advice(node: Node, path: Path) -> str:
+    """Say what to do instead of the one thing that other programs of this kind have and matchspec has not."""
+    if path[-1:] == ("score_parser",) and isinstance(node, Scalar) and node.text == "custom":
+        return "; write a grader of your own (type: python), see docs/graders.md"
+    return ""
 
 
 def _hint(node: Node, info: inspect.Type) -> str:

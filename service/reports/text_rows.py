@@ -79,7 +79,7 @@ def _cells(row: ResultRow, document: ResultDocument, statistics: StatisticsBySui
         Cell(_interval(row) if statistics else ""),
         Cell(f"{row.n:,}" if statistics else "", right=True),
         _mark(row) if decides else Cell("·", "faint"),
-        Cell(f"(≥{shown_threshold(row.threshold)})"),
+        Cell(f"(≥{shown_threshold(row.threshold)})" if decides else ""),
         Cell(remark, "bad" if decides else "faint", spills=True),
     ]
 

@@ -1,0 +1,130 @@
+"""How a run is shown while it goes: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+
+import sys
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from domain.events import ExampleScored
+from projections.progress import Progress
+from service.cli.run_ways import Begun
+
+
+class Display(Protocol):
+    """Shows one run; a context around it."""
+
+    def begun(self, begun: Begun) -> None:
+        """Tell what runs."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Tell how far it is."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def begun(self, begun: Begun) -> None:
+        """Tell nothing."""
+
+    def progress(self, progress: Progress) -> None:
+        """Tell nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Lines(Quiet):
+    """Plain lines, for a pipe or a CI job's log."""
+
+    def begun(self, begun: Begun) -> None:
+        """Name suites and harnesses."""
+        for line in loading_lines(begun):
+            click.echo(line)
+
+
+class ProgressBar(Quiet):
+    """A bar with rate and time left, on stderr, gone when the run is over."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+        self._task = self._bar.add_task("running", total=None, rate="")
+
+    def progress(self, progress: Progress) -> None:
+        """Move the bar."""
+        task = self._bar.tasks[0]
+        rate = f"{task.speed:,.0f}/s" if task.speed else ""
+        self._bar.update(self._task, completed=progress.completed, total=progress.total, rate=rate)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def choose_display(*, quiet: bool, verbose: bool) -> Display:
+    """Choose: a bar needs a terminal, and would be torn by the lines of `-v`."""
+    if quiet:
+        return Quiet()
+    return ProgressBar() if sys.stderr.isatty() and sys.stdout.isatty() and not verbose else Lines()
+
+
+def loading_lines(begun: Begun) -> list[str]:
+    """Say which suites and harnesses a run asks."""
+    lines = []
+    for suite in dict.fromkeys(loaded.suite for loaded in begun.harnesses):
+        lines.append(f"loading suite: {suite}")
+        lines += [
+            f"loading harness: {loaded.harness} ({_examples(loaded.examples)})"
+            for loaded in begun.harnesses
+            if loaded.suite == suite
+        ]
+    return lines or [f"run: {begun.run_id}"]
+
+
+def example_line(scored: ExampleScored) -> str:
+    """Show one example as `-v` does: `[harness] id: grader=1.00 ✓`."""
+    return f"[{scored.harness}] {scored.example}: {' '.join(_grades(scored))} {'✓' if scored.passed else '✗'}"
+
+
+def _grades(scored: ExampleScored) -> list[str]:
+    if scored.error is not None:
+        return [f"model error: {scored.error}"]
+    grades = [f"{name}={score:.2f}" for name, score in scored.scores.items()]
+    details = [f"({name}: {msgspec.json.encode(detail).decode()})" for name, detail in scored.details.items()]
+    return [*grades, *(f"{name}: {error}" for name, error in scored.errors.items()), *details]
+
+
+def _examples(count: int | None) -> str:
+    if count is None:
+        return "a large dataset"
+    return "1 example" if count == 1 else f"{count:,} examples"

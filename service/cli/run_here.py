@@ -1,0 +1,80 @@
+"""`matchspec run` in this process: a log of its own for the run, and the same service that a server is made of."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from domain.errors import RunNotFound
+from domain.events import Recorded
+from domain.plan import decode_plan
+from domain.spec import Statistics
+from projections.progress import Progress
+from projections.results import Result
+from service.api import documents
+from service.bootstrap import Service
+from service.cli.run_ways import Begun, Loaded
+from service.execution.starting import Caller, RunOptions, RunRequest
+from service.version import VERSION
+
+USER_AGENT = f"matchspec run {VERSION}"
+
+
+def run_log(folder: Path, run_id: str) -> Path:
+    """Where a run of the command line has its log."""
+    return folder / ".matchspec" / "runs" / f"{run_id}.db"
+
+
+class RunHere:
+    """One run on an open service. Without a request it goes on with the run that the log holds."""
+
+    def __init__(
+        self, service: Service, run_id: str, request: RunRequest | None, options: RunOptions, resume: str
+    ) -> None:
+        self._service = service
+        self._run_id = run_id
+        self._request = request
+        self._options = options
+        self._resume = resume
+        self._statistics: dict[str, Statistics] = {}
+
+    async def begin(self) -> Begun:
+        """Start the run, or go on with it."""
+        if self._request is not None:
+            await self._service.starter.start(self._request, Caller(None, USER_AGENT), self._options)
+        elif self._service.views.listing.get(self._run_id) is None:
+            raise RunNotFound(f"the log holds no run '{self._run_id}'")
+        self._service.resume()
+        result = await self._service.results.result(self._run_id)
+        self._statistics = await self._read_statistics(result)
+        return Begun(self._run_id, [Loaded(one.suite, one.harness, one.examples) for one in result.harnesses])
+
+    async def progress(self) -> Progress | None:
+        """How far the run is."""
+        return self._service.views.progress.get(self._run_id)
+
+    async def document(self) -> bytes:
+        """The run's document."""
+        listed = self._service.views.listing.get(self._run_id)
+        if listed is None:
+            raise RunNotFound
+        result = await self._service.results.result(self._run_id)
+        entries = self._service.results.entries(self._run_id, result)
+        return b"".join([part async for part in documents.stream(documents.finished(listed, result), entries)])
+
+    def statistics(self) -> Mapping[str, Statistics]:
+        """The statistics of the suites that set any."""
+        return self._statistics
+
+    async def stop(self) -> str:
+        """Record what is in flight, and say how to go on."""
+        await self._service.stop()
+        return f"The run is kept. Go on with: {self._resume}"
+
+    def watch(self, tell: Callable[[Recorded], None]) -> None:
+        """Call for each event as it is shown."""
+        self._service.views.watch = tell
+
+    async def _read_statistics(self, result: Result) -> dict[str, Statistics]:
+        if result.started is None:
+            return {}
+        plan = decode_plan(await self._service.results.content(result.started.plan))
+        return {suite.name: suite.statistics for suite in plan.suites if suite.statistics != Statistics()}

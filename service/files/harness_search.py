@@ -1,0 +1,84 @@
+"""Harness files named on the command line, or found below a folder, as a configuration of their own."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from domain.errors import InvalidFiles
+from domain.mistakes import Mistake
+from domain.rules import find_suite_faults
+from domain.spec import Config, Suite
+from service.files.config import ConfigFiles
+from service.files.harness_file import HarnessFile, read_harness
+from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
+from service.files.reading import locate
+from service.files.tree import Mapping
+from service.files.yaml_tree import parse_yaml
+
+_KEYS = {"dataset", "model", "graders"}
+
+
+def read_paths(paths: Sequence[str], folder: Path, base: Config | None) -> ConfigFiles:
+    """Make a suite of each path, named after it; defaults, output and statistics are those of `base`, if any.
+
+    A folder stands for the harness files below it: any YAML with `dataset`, `model` and `graders`.
+    Raises InvalidFiles with every mistake.
+    """
+    mistakes: list[Mistake] = []
+    harnesses = [_read_path(path, folder, mistakes) for path in dict.fromkeys(paths)]
+    suites = [
+        Suite(name=_suite_name(path), harnesses=[harness.file for harness in of_path])
+        for path, of_path in zip(dict.fromkeys(paths), harnesses, strict=True)
+    ]
+    for index, (suite, of_suite) in enumerate(zip(suites, harnesses, strict=True)):
+        mistakes += _suite_mistakes(index, suite, of_suite)
+    if mistakes:
+        raise InvalidFiles(mistakes)
+    own = Config(version=1, suites=suites)
+    if base is not None:
+        own = Config(version=1, suites=suites, defaults=base.defaults, output=base.output, statistics=base.statistics)
+    return ConfigFiles(folder / "matchspec.yml", own, harnesses)
+
+
+def _suite_name(path: str) -> str:
+    return Path(path).as_posix()
+
+
+def _read_path(path: str, folder: Path, mistakes: list[Mistake]) -> list[HarnessFile]:
+    named = folder / path
+    files = sorted(_find(named, folder)) if named.is_dir() else [Path(path).as_posix()]
+    if not files:
+        mistakes.append(Mistake("holds no harness file: no YAML with dataset, model and graders", file=path))
+    found = []
+    for file in files:
+        try:
+            reading = read_harness(file, folder)
+        except CantReadError as error:
+            mistakes.append(Mistake(str(error), file=file))
+            continue
+        mistakes += reading.mistakes
+        if reading.whole:
+            found.append(reading.whole)
+    return found
+
+
+def _find(below: Path, folder: Path) -> Iterator[str]:
+    for path in below.rglob("*.y*ml"):
+        hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
+        if path.suffix in (".yml", ".yaml") and not hidden and _is_harness(path):
+            yield path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+
+
+def _is_harness(path: Path) -> bool:
+    try:
+        root = parse_yaml(read_regular(path, CONFIG_BYTES), path.name).root
+    except CantReadError:
+        return False
+    return isinstance(root, Mapping) and root.entries.keys() >= _KEYS
+
+
+def _suite_mistakes(index: int, suite: Suite, harnesses: Sequence[HarnessFile]) -> Iterator[Mistake]:
+    for at, fault in find_suite_faults(index, suite, [harness.spec for harness in harnesses]):
+        if at is None:
+            yield Mistake(fault.message, file=suite.name)
+        else:
+            yield locate(fault, harnesses[at].file, harnesses[at].root)

@@ -1,0 +1,146 @@
+"""Opens connections to services: names, addresses, proxies, TLS."""
+
+import asyncio
+import base64
+import errno
+import socket
+import ssl
+from functools import cached_property
+from typing import NamedTuple
+
+import httpx
+from aiohappyeyeballs import AddrInfoType, start_connection
+
+from service.models.connection import Connection
+
+NAMES_SECONDS = 10  # how long the addresses of a name are taken to be right
+NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305: after this, the next address is tried beside the first
+
+
+class Origin(NamedTuple):
+    """Where a request goes; connections are shared by those that go to the same."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: str | None
+
+    @property
+    def speaks_to_proxy(self) -> bool:
+        """Whether requests are the proxy's to pass on, and not carried through it unread."""
+        return self.proxy is not None and self.scheme == "http"
+
+
+def origin_of(url: httpx.URL, proxy: str | None = None) -> Origin:
+    """Take an address apart; the port is the scheme's own where none is written."""
+    scheme = url.scheme
+    return Origin(scheme, url.raw_host.decode("ascii"), url.port or (443 if scheme == "https" else 80), proxy)
+
+
+class Connector:
+    """Opens connections. TLS is checked against the system's certificates, or those of SSL_CERT_FILE."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, int], tuple[float, asyncio.Task[list[AddrInfoType]]]] = {}
+
+    async def open(self, origin: Origin) -> Connection:
+        """Open a connection over which an origin can be asked. Raises httpx.TransportError."""
+        if origin.proxy is None:
+            return await self._connect(origin, tls=origin.scheme == "https")
+        proxy = httpx.URL(origin.proxy)
+        try:
+            outer = await self._connect(origin_of(proxy), tls=proxy.scheme == "https")
+        except httpx.ConnectError:
+            raise httpx.ProxyError("the proxy can't be reached") from None
+        if origin.speaks_to_proxy:
+            return outer
+        return await self._tunnel(outer, origin, proxy)
+
+    async def _connect(self, origin: Origin, *, tls: bool) -> Connection:
+        try:
+            reached = await start_connection(
+                await self._addresses(origin.host, origin.port), happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
+            )
+        except (socket.gaierror, UnicodeError):
+            raise httpx.ConnectError("name not found") from None
+        except (OSError, RuntimeError) as error:
+            raise httpx.ConnectError(_connect_failure(error)) from None
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection,
+                sock=reached,
+                ssl=self._tls if tls else None,
+                server_hostname=origin.host if tls else None,
+            )
+        except (OSError, ssl.CertificateError) as error:
+            raise httpx.ConnectError(_tls_failure(error) if tls else "can't connect") from None
+        return connection
+
+    async def _tunnel(self, outer: Connection, origin: Origin, proxy: httpx.URL) -> Connection:
+        """Have a proxy carry TLS that it can't read (CONNECT, RFC 9110 section 9.3.6)."""
+        inner = Connection()
+        try:
+            host = f"[{origin.host}]" if ":" in origin.host else origin.host
+            place = f"{host}:{origin.port}".encode()
+            lines = [b"CONNECT %b HTTP/1.1" % place, b"Host: %b" % place, *proxy_credentials(proxy), b"", b""]
+            head = await outer.ask(b"\r\n".join(lines))
+            if not 200 <= head.status < 300:
+                raise httpx.ProxyError("the proxy refused")
+            transport = await asyncio.get_running_loop().start_tls(
+                outer.transport, inner, self._tls, server_hostname=origin.host
+            )
+        except OSError as error:
+            outer.close()
+            raise httpx.ConnectError(_tls_failure(error)) from None
+        except BaseException:
+            outer.close()
+            raise
+        if transport is None:
+            raise httpx.ConnectError("TLS failure")
+        inner.connection_made(transport)
+        return inner
+
+    async def _addresses(self, host: str, port: int) -> list[AddrInfoType]:
+        """Look a name up, once for all who ask at the same time."""
+        loop = asyncio.get_running_loop()
+        until, looking = self._names.get((host, port), (0.0, None))
+        if looking is None or loop.time() > until or (looking.done() and looking.exception()):
+            looking = loop.create_task(_look_up(host, port))
+            looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._names[host, port] = (loop.time() + NAMES_SECONDS, looking)
+        return await asyncio.shield(looking)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+def proxy_credentials(proxy: httpx.URL) -> list[bytes]:
+    """Give the header line that a proxy with a user wants."""
+    if not proxy.userinfo:
+        return []
+    return [b"Proxy-Authorization: Basic " + base64.b64encode(f"{proxy.username}:{proxy.password}".encode())]
+
+
+async def _look_up(host: str, port: int) -> list[AddrInfoType]:
+    return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def _tls_failure(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "TLS failure: the certificate is not trusted"
+    return "TLS failure"
+
+
+def _connect_failure(error: Exception) -> str:
+    match error.errno if isinstance(error, OSError) else None:
+        case errno.ECONNREFUSED:
+            return "connection refused"
+        case errno.ENETUNREACH | errno.EHOSTUNREACH:
+            return "host not reachable"
+        case errno.EMFILE | errno.ENFILE:
+            return "too many open files"
+        case _:
+            return "can't connect"
