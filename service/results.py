@@ -8,7 +8,8 @@ from typing import NamedTuple
 from domain.events import PinnedHarness
 from domain.examples import decode_manifest
 from domain.marks import Marks, marks_of
-from domain.plan import decode_plan
+from domain.plan import Plan, decode_plan
+from domain.spec import Statistics
 from projections.entries import Asking, example_entry, repeated_entry
 from projections.results import Place, Result
 from projections.views import Views
@@ -45,9 +46,11 @@ class ResultReader:
             self._views.results.keep(run_id, result)
         return result
 
-    async def content(self, digest: str) -> bytes:
-        """Pinned contents, such as a run's plan."""
-        return await self._log.read_content(digest)
+    async def statistics(self, result: Result) -> dict[str, Statistics]:
+        """The statistics of the run's suites that set any."""
+        plan = await self._plan(result)
+        suites = plan.suites if plan else []
+        return {suite.name: suite.statistics for suite in suites if suite.statistics != Statistics()}
 
     async def entries(self, run_id: str, result: Result) -> AsyncIterator[list[bytes]]:
         """Give the examples' entries as JSON, in the order suites, harnesses, dataset, a bounded part at a time."""
@@ -87,10 +90,11 @@ class ResultReader:
                 yield example[0].row, [Asking(own[place.scored], own.get(place.answered)) for place in example]
 
     async def _marks(self, harness: PinnedHarness, result: Result) -> Marks | None:
-        if result.started is None:
-            return None
-        plan = decode_plan(await self._log.read_content(result.started.plan))
-        return marks_of(*plan.harness(harness.suite, harness.harness))
+        plan = await self._plan(result)
+        return marks_of(*plan.harness(harness.suite, harness.harness)) if plan else None
+
+    async def _plan(self, result: Result) -> Plan | None:
+        return decode_plan(await self._log.read_content(result.started.plan)) if result.started else None
 
     async def _blocks(self, manifest: str) -> AsyncIterator[_Block]:
         first = 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from domain.errors import InvalidFiles, MatchspecError, Refused
+from domain.errors import InvalidFiles, MatchspecError, NotFound, Refused
 from domain.mistakes import Mistake
 
 USAGE = 2
@@ -18,7 +18,7 @@ def tell(error: MatchspecError) -> int:
         tell_mistakes(error.mistakes)
     else:
         click.echo(f"matchspec: {error}", err=True)
-    return USAGE if isinstance(error, Refused) else RUNTIME
+    return USAGE if isinstance(error, Refused | NotFound) else RUNTIME
 
 
 def tell_mistakes(mistakes: Sequence[Mistake]) -> None:

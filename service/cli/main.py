@@ -1,6 +1,23 @@
 """The `matchspec` command. Each subcommand imports what it needs when it runs."""
 
+import io
+import os
+import sys
+
 import click
+
+
+class _Commands(click.Group):
+    """The group of commands; Ctrl-C in any of them gives the exit code 130."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            from service.cli.failures import INTERRUPTED
+
+            click.echo("matchspec: interrupted", err=True)
+            context.exit(INTERRUPTED)
 
 
 def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -11,12 +28,18 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, callback=_print_version, expose_value=False, is_eager=True, help="Print the version."
 )
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Run evaluations of language models, and keep what happened in a log that can be believed."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show ✓ must not end the program
 
 
 @main.command()
@@ -53,6 +76,25 @@ def run(**options: object) -> None:
     from service.cli.run import run as run_suites
 
     raise SystemExit(run_suites(msgspec.convert(options, Options)))
+
+
+@main.command()
+@click.argument("run", required=False, metavar="[FILE|RUN_ID]")
+@click.option("-f", "--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--show-passing", is_flag=True, help="List the passing examples too.")
+@click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
+@click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
+@click.option(
+    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
+)
+def report(**options: object) -> None:
+    """Show a past run again: a result file, a run by its id, or the run that started last."""
+    import msgspec
+
+    from service.cli.report import Options
+    from service.cli.report import report as show
+
+    raise SystemExit(show(msgspec.convert(options, Options)))
 
 
 @main.command()

@@ -232,6 +232,8 @@ def _report(options: Options, project: Project, results: Results) -> None:
         )
     output = project.files.config.output
     folder = _output_folder(options, project, output)
+    if not options.quiet:
+        click.echo()
     if not options.no_write:
         kind: Literal["json", "junit", "markdown"] = options.output or output.format
         for path in write_results(folder, results, kind):

@@ -5,10 +5,8 @@ from pathlib import Path
 
 from domain.errors import RunNotFound
 from domain.events import Recorded
-from domain.plan import decode_plan
 from domain.spec import Statistics
 from projections.progress import Progress
-from projections.results import Result
 from service.api import documents
 from service.bootstrap import Service
 from service.cli.run_ways import Begun, Loaded
@@ -44,7 +42,7 @@ class RunHere:
             raise RunNotFound(f"the log holds no run '{self._run_id}'")
         self._service.resume()
         result = await self._service.results.result(self._run_id)
-        self._statistics = await self._read_statistics(result)
+        self._statistics = await self._service.results.statistics(result)
         return Begun(self._run_id, [Loaded(one.suite, one.harness, one.examples) for one in result.harnesses])
 
     async def progress(self) -> Progress | None:
@@ -72,9 +70,3 @@ class RunHere:
     def watch(self, tell: Callable[[Recorded], None]) -> None:
         """Call for each event as it is shown."""
         self._service.views.watch = tell
-
-    async def _read_statistics(self, result: Result) -> dict[str, Statistics]:
-        if result.started is None:
-            return {}
-        plan = decode_plan(await self._service.results.content(result.started.plan))
-        return {suite.name: suite.statistics for suite in plan.suites if suite.statistics != Statistics()}

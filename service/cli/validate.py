@@ -45,7 +45,9 @@ def _summary(checked: Checked) -> str:
     examples = sum(file.examples for file in checked.files)
     wrong = sum(bool(file.mistakes) for file in checked.files)
     warnings = sum(len(file.warnings) for file in checked.files)
-    files = f"{_counted(len(checked.files), 'file')}, {_counted(checked.suites, 'suite')}, {_counted(examples, 'example')}"
+    files = (
+        f"{_counted(len(checked.files), 'file')}, {_counted(checked.suites, 'suite')}, {_counted(examples, 'example')}"
+    )
     remarks = [f"mistakes in {_counted(wrong, 'file')}"] if wrong else []
     remarks += [_counted(warnings, "warning")] if warnings else []
     return f"{files}: {', '.join(remarks)}" if remarks else files

@@ -1,0 +1,89 @@
+"""`matchspec report`: show a past run again."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Literal
+
+import click
+import msgspec
+
+from domain.errors import InvalidFiles, MatchspecError
+from domain.mistakes import Mistake
+from service.cli.failures import tell
+from service.cli.log_level import set_up_logging
+from service.cli.loop import run_loop
+from service.cli.past_runs import PastRun, read_past_run
+from service.files.finding import find_config
+from service.reports.document import decode
+from service.reports.markdown import markdown_report
+from service.reports.text import text_report
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed after `matchspec report`."""
+
+    run: str | None
+    format: Literal["text", "markdown", "json"]
+    show_passing: bool
+    show_all_failures: bool
+    config: str | None
+    db: str | None
+
+
+def report(options: Options) -> int:
+    """Print the report; gives the exit code, 0 whatever the verdict."""
+    try:
+        set_up_logging(os.environ)
+        return run_loop(_report(options, os.environ, Path.cwd(), Path.home()))
+    except MatchspecError as error:
+        return tell(error)
+
+
+async def _report(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> int:
+    past = await _find(options, environment, cwd, home)
+    click.echo(_write(options, past, options.run), nl=False)
+    return 0
+
+
+async def _find(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> PastRun:
+    if options.run is not None and (cwd / options.run).is_file():
+        return PastRun(_read_file(cwd / options.run), {})
+    folder = _folder(options, environment, cwd, home)
+    db = options.db or environment.get("MATCHSPEC_DB")
+    return await read_past_run(folder, cwd / db if db else folder / ".matchspec" / "matchspec.db", options.run)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidFiles([Mistake(error.strerror or "can't be read", file=str(path))]) from error
+
+
+def _folder(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Path:
+    """Where the runs of this project are: beside its configuration, or here where there is none."""
+    try:
+        return find_config(options.config, environment, cwd, home).parent
+    except InvalidFiles:
+        if options.config:
+            raise
+        return cwd
+
+
+def _write(options: Options, past: PastRun, name: str | None) -> str:
+    if options.format == "json":
+        return past.document.decode() + "\n"
+    document = decode(past.document, name)
+    if options.format == "markdown":
+        return markdown_report(document, statistics=past.statistics)
+    return text_report(
+        document,
+        width=get_terminal_size((100, 24)).columns,
+        color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+        statistics=past.statistics,
+        show_all_failures=options.show_all_failures,
+        show_passing=options.show_passing,
+    )
