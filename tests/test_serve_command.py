@@ -287,7 +287,7 @@ def test_wrong_variables_are_refused(tmp_path: Path) -> None:
         "matchspec: 3 mistakes in the configuration",
         "MATCHSPEC_CONCURRENCY: must be a whole number from 1 to 100000, found the number 0",
         "MATCHSPEC_STATISTICS_USE_LOWER_BOUND: must be true or false, found the number 2",
-        "matchspec.yml, line 11, defaults.retries: must be a whole number from 0 to 100, found the number -1",
+        "matchspec.yml, line 12, defaults.retries: must be a whole number from 0 to 100, found the number -1",
     ]
 
 

@@ -8,9 +8,10 @@ from domain.errors import InvalidFiles
 from domain.grader_spec import SemanticSimilarityGrader
 from domain.mistakes import Mistake
 from domain.spec import InlineDataset
-from service.files.config import ConfigReading, look_over, missing_variables
+from service.files.config import ConfigReading, look_over, missing_variables, variables_of
 from service.files.datasets import read_dataset
-from service.files.harness_file import DatasetPath, HarnessReading
+from service.files.harness_file import DatasetPath, HarnessFile, HarnessReading
+from service.files.overrides import find_unknown_variables, find_wrong_variables
 from service.files.tree import line_of, show_path
 from service.graders.opening import find_missing
 
@@ -25,10 +26,16 @@ class CheckedFile(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """The files in the order in which they are named."""
+    """The files in the order in which they are named, and the variables of the environment, as if they were one."""
 
     files: list[CheckedFile]
+    environment: CheckedFile
     suites: int
+
+    @property
+    def all(self) -> list[CheckedFile]:
+        """The files, and the environment where there is something to tell of it."""
+        return self.files + ([self.environment] if self.environment.mistakes or self.environment.warnings else [])
 
 
 class _Dataset(NamedTuple):
@@ -51,12 +58,20 @@ def check(path: Path, environment: Mapping[str, str]) -> Checked:
     datasets = _check_datasets(harnesses, frozenset(tag for suite in suites for tag in suite.tags))
     mistakes = [*reading.mistakes, *(mistake for dataset in datasets.values() for mistake in dataset.mistakes)]
     warnings = list(_idle_suites(reading, datasets, path.name))
-    warnings += missing_variables([read.whole for read in harnesses if read.whole], environment)
+    whole = [read.whole for read in harnesses if read.whole]
+    warnings += missing_variables(whole, environment)
     for mistake, is_package in _lacking(harnesses):
         (warnings if is_package else mistakes).append(mistake)
     named = [name for read in harnesses for name in (read.file, _dataset_name(read))]
     names = dict.fromkeys([path.name, *named, *(mistake.file or path.name for mistake in mistakes)])
-    return Checked([_file(name, mistakes, warnings, datasets) for name in names], len(suites))
+    files = [_file(name, mistakes, warnings, datasets) for name in names]
+    return Checked(files, _check_environment(environment, whole), len(suites))
+
+
+def _check_environment(environment: Mapping[str, str], harnesses: Sequence[HarnessFile]) -> CheckedFile:
+    named = {name for harness in harnesses for name in variables_of(harness)}
+    unknown = [Mistake(warning) for warning in find_unknown_variables(environment, named)]
+    return CheckedFile("the environment", find_wrong_variables(environment), unknown, 0)
 
 
 def _file(

@@ -22,11 +22,11 @@ def validate(config: str | None) -> int:
         return tell(error)
     if path.parent != Path.cwd():
         click.echo(f"in {path.parent}:")
-    for file in checked.files:
+    for file in checked.all:
         for line in _file_lines(file):
             click.echo(line)
     click.echo(f"\n{_summary(checked)}")
-    return USAGE if any(file.mistakes for file in checked.files) else 0
+    return USAGE if any(file.mistakes for file in checked.all) else 0
 
 
 def _file_lines(file: CheckedFile) -> Iterator[str]:
@@ -43,12 +43,12 @@ def _told(mistake: Mistake) -> str:
 
 def _summary(checked: Checked) -> str:
     examples = sum(file.examples for file in checked.files)
-    wrong = sum(bool(file.mistakes) for file in checked.files)
-    warnings = sum(len(file.warnings) for file in checked.files)
+    wrong = [file.name for file in checked.all if file.mistakes]
+    warnings = sum(len(file.warnings) for file in checked.all)
     files = (
         f"{_counted(len(checked.files), 'file')}, {_counted(checked.suites, 'suite')}, {_counted(examples, 'example')}"
     )
-    remarks = [f"mistakes in {_counted(wrong, 'file')}"] if wrong else []
+    remarks = [f"mistakes in {wrong[0] if len(wrong) == 1 else f'{len(wrong)} of them'}"] if wrong else []
     remarks += [_counted(warnings, "warning")] if warnings else []
     return f"{files}: {', '.join(remarks)}" if remarks else files
 
