@@ -110,8 +110,9 @@ class RunClosed(MatchspecError):
 class ModelError(MatchspecError):
     """The model gave no usable answer.
 
-    `said` is what came from outside, as it came: `tell` cuts it with `shorten` once secrets are out of it. `retry` tells whether a further attempt may help: after a network error, a timeout, a refusal; `retry_after` for
-    how many seconds the server asked to wait; `overloaded` whether it said that it has too much to do (429, 503).
+    `said` is what came from outside, as it came: `tell` cuts it with `shorten` once secrets are out of it. `retry`
+    tells whether a further attempt may help: after a network error, a timeout, a refusal; `retry_after` for how many
+    seconds the server asked to wait; `overloaded` whether it said that it has too much to do (429, 503).
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import assert_never
 
 import re2
@@ -14,6 +14,7 @@ from domain.grader_spec import (
     ExactMatchConfig,
     ExactMatchGrader,
     RegexConfig,
+    RegexFlag,
     RegexGrader,
     TextGrader,
 )
@@ -22,12 +23,13 @@ Grade = Callable[[str, str], float]
 """(expected, output) -> score; raises GraderError."""
 
 PATTERN_BYTES = 8 * 1024 * 1024
-MUCH_WORK = 10_000_000
-"""From here on a grading takes tens of milliseconds, and belongs in a thread."""
+MUCH_WORK = 2_000_000
+"""From here on a grading may take tens of milliseconds (25 ns a unit where RE2's automaton outgrows its memory)."""
 
-MOST_WORK = 2_000_000_000
-"""Some ten seconds."""
+MOST_WORK = 500_000_000
+"""Some ten seconds at worst."""
 
+_TOO_LONG = "the pattern with this expected text and the output are too long for each other"
 _PLACEHOLDER = re.compile(r"\{\{\{expected\}\}\}|\{\{expected\}\}")
 
 
@@ -39,16 +41,16 @@ def make_grader(grader: TextGrader) -> Grade:
         case ContainsGrader(config=config):
             return partial(contains, config)
         case RegexGrader(config=config):
-            return partial(regex, config)
+            return partial(regex, config, whole=_compiled_whole(config))
         case _:
             assert_never(grader)
 
 
 def estimate_work(grader: TextGrader, expected: str, output: str) -> int:
-    """Estimate what a grading costs, in characters of pattern times characters of output; 0 where it is cheap."""
+    """Estimate what a grading costs, in instructions of the pattern times characters of output; 0 where it is cheap."""
     if not isinstance(grader, RegexGrader):
         return 0
-    return (len(grader.config.pattern) + len(expected)) * len(output)
+    return (_program_size(grader.config.pattern, tuple(grader.config.flags)) + len(expected)) * len(output)
 
 
 def exact_match(config: ExactMatchConfig, expected: str, output: str) -> float:
@@ -67,20 +69,22 @@ def contains(config: ContainsConfig, expected: str, output: str) -> float:
     return float(expected in output)
 
 
-def regex(config: RegexConfig, expected: str, output: str) -> float:
-    """1.0 if the pattern is found in the output.
+def regex(config: RegexConfig, expected: str, output: str, whole: "re2._Regexp[str] | None" = None) -> float:
+    """1.0 if the pattern is found in the output. `whole` is the pattern, compiled, where it holds no expected text.
 
     GraderError where the expected text makes no valid pattern, or both are so long that the search would take minutes:
     RE2 is linear in the output, but also in the pattern.
     """
     if (len(config.pattern) + len(expected)) * len(output) > MOST_WORK:
-        raise GraderError("the pattern with this expected text and the output are too long for each other")
+        raise GraderError(_TOO_LONG)
     try:
-        pattern = compile_pattern(config, expected)
+        pattern = whole or compile_pattern(config, expected)
     except re2.error as error:
         raise GraderError(
             f"the pattern with this expected text is not a valid RE2 pattern: {_reason(error)}"
         ) from error
+    if pattern.programsize * len(output) > MOST_WORK:
+        raise GraderError(_TOO_LONG)
     return float(pattern.search(output) is not None)
 
 
@@ -98,6 +102,19 @@ def compile_pattern(config: RegexConfig, expected: str) -> "re2._Regexp[str]":
     inline = "".join(flag for flag in ("m", "s") if flag in config.flags)
     text = _PLACEHOLDER.sub(fill, config.pattern)
     return re2.compile(f"(?{inline}){text}" if inline else text, options)
+
+
+def _compiled_whole(config: RegexConfig) -> "re2._Regexp[str] | None":
+    return None if _PLACEHOLDER.search(config.pattern) else compile_pattern(config, "")
+
+
+@lru_cache(256)
+def _program_size(pattern: str, flags: tuple[RegexFlag, ...]) -> int:
+    """Count the instructions of a pattern without the expected text: `a{500}` has 500, however short it is written."""
+    try:
+        return int(compile_pattern(RegexConfig(pattern=pattern, flags=list(flags)), "").programsize)
+    except re2.error:
+        return len(pattern)
 
 
 def _reason(error: Exception) -> str:

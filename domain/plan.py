@@ -7,7 +7,7 @@ import msgspec
 
 from domain.events import PinnedHarness
 from domain.grader_spec import Grader, grader_name
-from domain.model_spec import Model
+from domain.model_spec import CommandModel, Model
 from domain.spec import Defaults, Harness, Statistics, Suite, SuiteStatistics
 
 OVERALL = "overall"
@@ -135,14 +135,19 @@ def threshold_of(grader: Grader, suite: PlannedSuite) -> float:
 
 
 def with_timeout(plan: Plan, seconds: float) -> Plan:
-    """Give every attempt another time limit."""
+    """Give every attempt another time limit, also where a command has its own."""
     suites = [
-        msgspec.structs.replace(
-            suite, harnesses=[msgspec.structs.replace(one, timeout_seconds=seconds) for one in suite.harnesses]
-        )
+        msgspec.structs.replace(suite, harnesses=[_harness_with_timeout(one, seconds) for one in suite.harnesses])
         for suite in plan.suites
     ]
     return msgspec.structs.replace(plan, suites=suites)
+
+
+def _harness_with_timeout(harness: PlannedHarness, seconds: float) -> PlannedHarness:
+    model = harness.model
+    if isinstance(model, CommandModel):
+        model = msgspec.structs.replace(model, timeout_seconds=seconds)
+    return msgspec.structs.replace(harness, model=model, timeout_seconds=seconds)
 
 
 def without_left_out(plan: Plan, pinned: Sequence[PinnedHarness]) -> Plan:

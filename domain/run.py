@@ -158,7 +158,7 @@ def finish(run: Run, plan: Plan, at: str) -> list[Event]:
     _open(run)
     if not is_done(run, plan):
         raise WrongVersion("examples are missing")
-    tallies = {key: tally for key, tally in run.tallies.items() if tally.recorded}
+    tallies = _begun(run)
     outcome = decide(plan, tallies)
     skipped = [
         f"harness '{key[1]}' of suite '{key[0]}' was not run: an earlier one failed"
@@ -174,9 +174,13 @@ def is_done(run: Run, plan: Plan) -> bool:
 
 
 def _failed_fast(run: Run, plan: Plan) -> bool:
-    begun = [key for key, tally in run.tallies.items() if tally.recorded]
-    complete = all(run.tallies[key].recorded == run.tallies[key].examples * run.tallies[key].repeats for key in begun)
-    return plan.fail_fast and complete and any(fails(plan, run.tallies, *key) for key in begun)
+    begun = _begun(run)
+    complete = all(tally.recorded == tally.examples * tally.repeats for tally in begun.values())
+    return plan.fail_fast and bool(begun) and complete and fails(plan, begun)
+
+
+def _begun(run: Run) -> dict[Key, Tally]:
+    return {key: tally for key, tally in run.tallies.items() if tally.recorded}
 
 
 def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:

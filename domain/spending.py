@@ -20,7 +20,7 @@ def sum_usage(tallies: Tallies) -> Usage | None:
 
 
 def sum_cost(plan: Plan, tallies: Tallies) -> float | None:
-    """Sum the cost of the harnesses that give prices, in their currency; None where none does."""
+    """Sum the cost of the harnesses that give prices, in their currency; None where no tokens of such were reported."""
     costs = [
         cost
         for suite in plan.suites
@@ -33,6 +33,6 @@ def sum_cost(plan: Plan, tallies: Tallies) -> float | None:
 
 def _cost(harness: PlannedHarness, tally: Tally) -> float | None:
     prices = harness.model.prices if isinstance(harness.model, HttpModel | OpenAIModel) else None
-    if prices is None:
+    if prices is None or not (tally.input_tokens or tally.output_tokens):
         return None
     return (tally.input_tokens * prices.input + tally.output_tokens * prices.output) / MILLION

@@ -8,6 +8,7 @@ from run_events import pinned, scored, started
 
 from domain.events import Event, ExampleScored, Finished
 from domain.grader_spec import Grader, grader_name
+from domain.marks import marks_of
 from domain.plan import Plan, PlannedSuite
 from domain.run import finish
 from domain.spec import Statistics
@@ -45,13 +46,15 @@ def events_of(to_do: Plan, answers: Answers) -> list[ExampleScored]:
 
 
 def scored_as(to_do: Plan, key: tuple[str, str], row: int, repeat: int, answer: Answer) -> ExampleScored:
-    """One asking; whether it passed does not matter to a verdict."""
+    """One asking, passed by the marks of its harness."""
     suite_name, name = key
+    asked_suite, asked = to_do.harness(*key)
     if answer is None:
         return scored(row, name, suite=suite_name, repeat=repeat, output=None, error="timed out", passed=False)
-    graders = [grader_name(grader) for grader in to_do.harness(suite_name, name)[1].graders]
+    graders = [grader_name(grader) for grader in asked.graders]
     errors = {grader: "no" for grader in graders if grader not in answer}
-    return scored(row, name, suite=suite_name, repeat=repeat, scores=dict(answer), errors=errors)
+    passed = marks_of(asked_suite, asked).passes(answer)
+    return scored(row, name, suite=suite_name, repeat=repeat, scores=dict(answer), errors=errors, passed=passed)
 
 
 def outcome(to_do: Plan, answers: Answers, events: Sequence[Event] | None = None) -> Finished:

@@ -11,7 +11,7 @@ README = ROOT / "README.md"
 API, FILES, VERDICT, LOG_FORMAT, OPERATIONS = (
     ROOT / "docs" / f"{name}.md" for name in ("api", "files", "verdict", "log-format", "operations")
 )
-PAGES = [README, ROOT / "CHANGELOG.md", API, FILES, VERDICT, LOG_FORMAT, OPERATIONS]
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARKED = re.compile(r"^<!-- ([\w .]+) -->\n((?:\|.*\n)+)", re.MULTILINE)

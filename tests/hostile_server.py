@@ -105,6 +105,17 @@ def in_json(text: bytes) -> bytes:
     return answer(b'{"output": ' + text + b"}", "Content-Type: application/json")
 
 
+def in_chat(text: bytes) -> bytes:
+    """Put raw JSON text where a judge's number stands."""
+    return answer(b'{"choices": [{"message": {"content": ' + text + b"}}]}", "Content-Type: application/json")
+
+
+def in_embedding(text: bytes) -> bytes:
+    """Put raw JSON text where two vectors stand, the second beside a good first."""
+    vectors = b'{"index": 0, "embedding": [1.0, 0.0]}, {"index": 1, "embedding": ' + text + b"}"
+    return answer(b'{"data": [' + vectors + b"]}", "Content-Type: application/json")
+
+
 @cache
 def gzip_bomb() -> bytes:
     """100 MB of zeros in about 450 kB."""
@@ -131,6 +142,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "length-nonsense": says(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}"),
     "redirect": says(answer(b"", "Location: /good", status="302 Found")),
     "too-many": says(answer(b"slow down", "Retry-After: 3600", status="429 Too Many Requests")),
+    "too-many-now": says(answer(b"slow down", status="429 Too Many Requests")),
+    "good-judge": says(in_chat(b'"10"')),
+    "lone-surrogate-judge": says(in_chat(b'"\\ud800 10"')),
+    "nan-judge": says(in_chat(b"NaN")),
+    "good-embedding": says(in_embedding(b"[1.0, 0.0]")),
+    "lone-surrogate-embedding": says(in_embedding(b'"\\ud800"')),
+    "nan-embedding": says(in_embedding(b"[NaN, 0.0]")),
     "lone-surrogate": says(in_json(b'"a \\ud800 b"')),
     "nan": says(in_json(b"NaN")),
     "empty": says(answer(b"")),

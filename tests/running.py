@@ -98,7 +98,7 @@ class Client:
 @asynccontextmanager
 async def serving(
     config: Path,
-    model: FakeModel | None = None,
+    model: httpx.AsyncBaseTransport | None = None,
     *,
     db: Path | None = None,
     environment: Mapping[str, str] | None = None,

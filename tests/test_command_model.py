@@ -14,7 +14,8 @@ import uvloop
 
 from domain.errors import ModelError
 from domain.model_spec import CommandModel, EchoModel, Input, NoopModel
-from service.models.model import Ask, open_model
+from service.models.ask import Ask
+from service.models.model import open_model
 from service.models.scripts import scripts_of
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

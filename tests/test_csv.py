@@ -4,7 +4,6 @@ import csv
 import io
 import subprocess
 import sys
-import time
 from itertools import islice
 from pathlib import Path
 
@@ -27,12 +26,12 @@ from service.files.harness_file import DatasetPath, HarnessFile, read_harness
 HEADER = "id,input,expected\n"
 ALL = "id,input,expected,tags,metadata.source,metadata.page\n"
 MEMORY_PROBE = """
-import resource, sys
+import resource, sys, time
 from pathlib import Path
 from service.files.csv_dataset import read_csv
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rows = sum(1 for _ in read_csv(Path(sys.argv[1]), "d.csv"))
-print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.process_time())
 """
 
 
@@ -223,24 +222,25 @@ def test_it_can_stop_at_the_first_bad_row(tmp_path: Path) -> None:
     ]
 
 
-def test_a_row_of_8_mb_is_taken_and_a_longer_one_told(tmp_path: Path) -> None:
-    """The limit is exact for the row in the file, whether it is one line or many."""
-    for filling in ("x" * (LINE_BYTES - len('a,"",e\n')), "\n".join(["x" * 999] * 8_000)[: LINE_BYTES - 7]):
-        row = f'a,"{filling}",e\n'
-        assert len(row) == 8_000_000
-        if "\n" not in filling:
-            assert len(examples(tmp_path, HEADER + row + "b,i,e\n")) == 2
-        assert told(tmp_path, HEADER + row.replace('"x', '"xx', 1) + "b\n") == [
-            "line 2: the row is over 8 MB, or a quote in it is never closed; the rest was not read"
+def test_an_example_of_8_mb_as_json_is_taken_and_a_longer_one_told(tmp_path: Path) -> None:
+    """The log holds lines of at most 8 MB: the limit is exact, and a newline takes two bytes there."""
+    room = 8_000_000 - len('{"id":"a","input":"","expected":"e"}\n')
+    assert len(examples(tmp_path, HEADER + f"a,{'x' * room},e\nb,i,e\n")) == 2
+    for filling, next_line in (("x" * (room + 1), 3), ("\n" * 5_000_000, 5_000_003)):
+        assert told(tmp_path, HEADER + f'a,"{filling}",e\nb\n') == [
+            "line 2: an example holds at most 8 MB as JSON",
+            f"line {next_line}: has 1 cells, the header has 3 columns",
         ]
 
 
-def test_an_example_over_8_mb_as_json_is_told(tmp_path: Path) -> None:
-    """The log holds lines of at most 8 MB, and a newline takes two bytes there."""
-    assert told(tmp_path, HEADER + 'a,"' + "\n" * 5_000_000 + '",e\nb\n') == [
-        "line 2: an example holds at most 8 MB as JSON",
-        "line 5000003: has 1 cells, the header has 3 columns",
-    ]
+def test_a_row_over_8_mb_is_told(tmp_path: Path) -> None:
+    """The limit is exact for the row in the file, whether it is one line or many."""
+    for part in ("x" * 999 + "x", "x" * 999 + "\n"):
+        row = f'a,"{part * 8_000}'[: 8_000_000 - len('",e\n')] + '",e\n'
+        assert list(read_rows(dataset(tmp_path, HEADER + row).path))[1].fault == ""
+        assert told(tmp_path, HEADER + row.replace('"x', '"xx', 1) + "b\n") == [
+            "line 2: the row is over 8 MB, or a quote in it is never closed; the rest was not read"
+        ]
 
 
 def test_an_open_quote_is_told_in_bounded_memory(tmp_path: Path) -> None:
@@ -330,13 +330,12 @@ def test_examples_are_read_as_they_are_pulled(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_large_dataset_needs_little_memory_and_time(tmp_path: Path) -> None:
-    """200,000 rows of 300 bytes, 60 MB, are read in less than 30 MB, and 50,000 rows a second at the very least."""
+    """200,000 rows of 300 bytes, 60 MB, are read in less than 30 MB, 50,000 a second of CPU at the very least."""
     with (tmp_path / "d.csv").open("w") as file:
         file.write(HEADER)
         file.writelines(f'ex-{number},"{"x" * 250}, ""y""\nz",e\n' for number in range(200_000))
     probe = [sys.executable, "-c", MEMORY_PROBE, str(tmp_path / "d.csv")]
-    began = time.perf_counter()
-    rows, kilobytes = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split()
+    rows, kilobytes, seconds = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split()
     assert int(rows) == 200_000
     assert int(kilobytes) < 30_000
-    assert time.perf_counter() - began < 4 + 1
+    assert float(seconds) < 4

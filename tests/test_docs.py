@@ -25,15 +25,16 @@ from doc_pages import (
 )
 from msgspec import NODEFAULT, Raw, Struct, UnsetType, inspect, json
 
-from domain import chain, codec, events, spec
+from domain import chain, codec, events, grader_spec, model_spec, spec
 from domain.errors import InvalidFiles
+from domain.written import Written
 from projections.listing import ListedRun
 from projections.progress import Progress
 from service.api import documents
 from service.api.app import get_result, health, list_results, list_suites, run
 from service.api.problems import KINDS, http_problem, problem_type
+from service.cli.log_level import LEVELS
 from service.cli.main import main
-from service.cli.serve import LEVELS
 from service.files.config import read_config
 from service.files.datasets import read_examples
 from service.files.wanted import wanted
@@ -61,6 +62,13 @@ def struct(path: str) -> inspect.StructType:
 def documented_structs(page: Path) -> list[str]:
     """The structs whose fields a page lists."""
     return [mark for mark in marked_tables(page) if "." in mark]
+
+
+def shared_fields(path: str) -> set[str]:
+    """The fields that a struct has from a base which has a table of its own."""
+    bases = struct(path).cls.__mro__[1:]
+    told = [f"{base.__module__}.{base.__name__}" for base in bases]
+    return {field.name for base in set(told) & set(documented_structs(FILES)) for field in struct(base).fields}
 
 
 def must_be(info: inspect.Type) -> str:
@@ -97,6 +105,8 @@ def default_of(field: inspect.Field) -> str:
 def event_default(field: inspect.Field) -> str:
     """What docs/log-format.md says of a field's default."""
     made = field.default if field.default_factory is NODEFAULT else field.default_factory()
+    if made is NODEFAULT and not field.required:
+        return "answered"
     return "required" if made is NODEFAULT else json.encode(made).decode()
 
 
@@ -134,19 +144,31 @@ def is_raw(info: inspect.Type) -> bool:
 @pytest.mark.parametrize("path", documented_structs(FILES))
 def test_tables_of_files_give_every_field_with_type_and_default(path: str) -> None:
     """docs/files.md lists the fields of what a user writes in the order of the code, with limits and defaults."""
-    expected = [[field.name, must_be(field.type), default_of(field)] for field in struct(path).fields]
+    shared = shared_fields(path)
+    fields = [field for field in struct(path).fields if field.name not in shared]
+    expected = [[field.name, must_be(field.type), default_of(field)] for field in fields]
     assert [row[:3] for row in marked_tables(FILES)[path]] == expected
 
 
 def test_everything_a_user_writes_has_a_table() -> None:
-    """No struct of domain/spec.py with fields is left out but those whose fields another one's table gives."""
+    """No struct is left out but those without fields, and graders: they have a name, a config and what all have."""
     told = {path.rpartition(".")[2] for path in documented_structs(FILES)}
-    written = {name for name, kind in vars(spec).items() if isinstance(kind, type) and issubclass(kind, spec.Written)}
-    same = {"ContainsGrader", "RegexGrader"}
-    assert written - told - same == {"Written", "EchoModel", "NoopModel"}
-    for name in same:
-        fields = [field.name for field in struct(f"domain.spec.{name}").fields]
-        assert fields == [row[0] for row in marked_tables(FILES)["domain.spec.ExactMatchGrader"]]
+    kinds = [kind for module in (spec, model_spec, grader_spec) for kind in vars(module).values()]
+    written = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Written)}
+    graders = {kind for kind in written if issubclass(kind, grader_spec.GraderFields)}
+    assert {kind.__name__ for kind in written - graders} - told == {"Written", "EchoModel", "NoopModel"}
+    for grader in graders - {grader_spec.GraderFields, grader_spec.RegisteredGrader}:
+        own = set(grader.__struct_fields__) - set(grader_spec.GraderFields.__struct_fields__)
+        assert own == {"config"}
+
+
+def test_every_grader_type_is_told() -> None:
+    """docs/files.md lists the types in the order of the code; `registered` is the one that no user writes."""
+    union = inspect.type_info(grader_spec.Grader)
+    assert isinstance(union, inspect.UnionType)
+    types = [kind.tag for kind in union.types if isinstance(kind, inspect.StructType)]
+    types.remove("registered")
+    assert [row[0] for row in table_under(FILES, "| type | scores |")] == types
 
 
 @pytest.mark.parametrize("path", documented_structs(LOG_FORMAT))
@@ -224,7 +246,7 @@ def test_the_files_on_a_page_have_no_mistake(page: Path, tmp_path: Path) -> None
 
 
 def test_the_other_datasets_shown_have_no_mistake(tmp_path: Path) -> None:
-    """The JSON Lines and the inline form of docs/files.md are read as they stand."""
+    """The JSON Lines, CSV and inline forms of docs/files.md are read as they stand."""
     config = write_files(FILES, tmp_path)
     config.write_text(
         "version: 1\nsuites: [{name: a, harnesses: [inline.yml]}, {name: b, harnesses: [evals/capitals/harness.yml]}]\n"
@@ -233,6 +255,12 @@ def test_the_other_datasets_shown_have_no_mistake(tmp_path: Path) -> None:
     harness.write_text(harness.read_text().replace("./dataset.yml", "./dataset.jsonl"))
     read = [[one.id for one in read_examples(harness)] for _, (harness,) in read_config(config).suites()]
     assert read == [["hello"], ["france", "peru"]]
+    harness.write_text(harness.read_text().replace("./dataset.jsonl", "./dataset.csv"))
+    _, (_, (from_csv,)) = read_config(config).suites()
+    assert [(one.id, one.input, one.tags) for one in read_examples(from_csv)] == [
+        ("france", "What is the capital of France?", ("smoke", "europe")),
+        ("peru", "In one word, what is the capital of Peru?", ("smoke",)),
+    ]
 
 
 def test_the_mistakes_shown_are_those_told(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The examples of the documentation, run as they stand."""
 
+import asyncio
 import json
 import os
 import re
@@ -147,6 +148,65 @@ async def test_the_worked_example_has_no_verdict_below_its_error_rate(tmp_path: 
     document = await run_worked_example(tmp_path, "{max_error_rate: 0.1}")
     assert document["status"] == "error"
     assert "verdict" not in document
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    """The document of the second worked example of docs/verdict.md."""
+    config = write_files(VERDICT, tmp_path_factory.mktemp("more"), under="more/")
+
+    async def run() -> Document:
+        async with in_process(config, environment=os.environ) as client:
+            return await run_through(client)
+
+    return asyncio.run(run())
+
+
+def yes_or_no(passed: bool) -> str:
+    """As the tables have it."""
+    return "yes" if passed else "no"
+
+
+def test_the_second_worked_example_has_the_examples_shown(more: Document) -> None:
+    """Scores and what passed, means over the repeats included."""
+    got = [
+        [
+            example["id"],
+            ", ".join(f"`{name}` {round(score, 4):g}" for name, score in example["scores"].items()) or "none",
+            yes_or_no(example["passed"]),
+        ]
+        for example in more["examples"]
+    ]
+    assert got == marked_tables(VERDICT)["more examples"]
+
+
+def test_the_second_worked_example_has_the_rows_worked_out_by_hand(more: Document) -> None:
+    """Weights, marks, repeats and a small sample: rows in their order, verdict, what informs, and warnings."""
+    got = [
+        [
+            *(row["suite"], row["name"], row["harness"] or "null", str(row["n"])),
+            *(f"{row['score']:.4f}", f"{row['threshold']:.2f}", yes_or_no(row["passed"])),
+        ]
+        for row in more["grader_results"]
+    ]
+    assert got == marked_tables(VERDICT)["more rows"]
+    assert (more["verdict"], more["grader_errors"], more["model_errors"]) == ("FAIL", 1, 0)
+    informs = [(one["name"], one["harness"], one["score"]) for one in more["informational"]]
+    assert informs == [("exact_match", "weighted", 0.5)]
+    small, error = more["warnings"]
+    assert "n=2" in small
+    assert "'marked'" in error
+
+
+def test_the_second_worked_example_tells_of_repeats_what_is_shown(more: Document) -> None:
+    """pass@k and pass^k for 1, 2 and 3 tries, and the share of examples that disagree."""
+    (row,) = [row for row in more["grader_results"] if row["suite"] == "repeats"]
+    estimates = enumerate(zip(row["pass_at_k"], row["pass_all_k"], strict=True), 1)
+    got = [[str(k), f"{at:.4f}", f"{every:.4f}"] for k, (at, every) in estimates]
+    assert got == marked_tables(VERDICT)["more repeats"]
+    assert row["disagree"] == pytest.approx(1 / 3)
+    (second,) = [example for example in more["examples"] if example["id"] == "r2"]
+    assert [one["output"] for one in second["repeats"]] == ["1", "0", "0"]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from facts import AT, RUN, entry, scored, started
 from domain.errors import LogError, LogUnavailable, LogUnreadable
 from domain.events import LogCreated
 from service.log import connection
-from service.log.event_log import PAGE, Content, EventLog
+from service.log.event_log import Content, EventLog
+from service.log.reading import PAGE
 
 OTHER = "run-20260315-143022-b000"
 TEXT = b'{"id":"ex-0"}\n'

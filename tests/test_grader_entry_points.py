@@ -9,7 +9,8 @@ from domain.errors import GraderError
 from domain.graded import Asked, Graded
 from domain.grader_spec import RegisteredGrader
 from domain.python_config import find_python_faults
-from service.graders.factories import code_of, find_code_faults, registered_types
+from service.files.registered import registered_types
+from service.graders.factories import code_of, find_code_faults
 from service.graders.user_grader import open_python_grader
 
 CODE = """

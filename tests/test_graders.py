@@ -12,10 +12,10 @@ from domain.grader_spec import (
     ContainsGrader,
     ExactMatchConfig,
     ExactMatchGrader,
-    Grader,
     RegexConfig,
     RegexFlag,
     RegexGrader,
+    TextGrader,
 )
 from domain.graders import contains, exact_match, make_grader, regex
 
@@ -156,7 +156,7 @@ def test_an_evil_pattern_ends_fast(pattern: str) -> None:
         (RegexGrader(config=RegexConfig(pattern="^{{expected}}$", flags=["i"])), "PARIS", "in Paris"),
     ],
 )
-def test_a_grader_grades_as_its_harness_file_says(grader: Grader, right: str, wrong: str) -> None:
+def test_a_grader_grades_as_its_harness_file_says(grader: TextGrader, right: str, wrong: str) -> None:
     """Each type comes with its own config; the defaults are the strict ones."""
     grade = make_grader(grader)
     assert (grade("Paris", right), grade("Paris", wrong)) == (1.0, 0.0)

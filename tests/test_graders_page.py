@@ -12,7 +12,7 @@ from doc_pages import ROOT, block, write_files
 from domain.graded import Asked, Graded
 from domain.grader_spec import PythonGrader
 from domain.python_config import LEAST_MB, MAX_SECONDS, MEMORY_MB, MOST_MB, TIMEOUT_SECONDS, find_python_faults
-from service.graders.factories import GROUP
+from service.files.registered import GROUP
 from service.graders.process import SAID_BYTES, START_SECONDS
 from service.graders.user_grader import (
     ASYNC_CALLS,

@@ -13,7 +13,8 @@ import pytest
 
 from domain.errors import ModelError
 from domain.model_spec import HttpModel
-from service.models.model import Ask, open_model
+from service.models.ask import Ask
+from service.models.model import open_model
 from service.models.transport import open_transport
 
 ENDPOINT = "http://model.test/v1"

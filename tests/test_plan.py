@@ -1,5 +1,7 @@
 """The plan: which setting wins, what is kept, and that it comes back from its bytes."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 from planned import contains, exact, harness, plan, regex, suite
@@ -11,10 +13,16 @@ from domain.grader_spec import (
     ExactMatchConfig,
     ExactMatchGrader,
     Grader,
+    LlmJudgeConfig,
+    LlmJudgeGrader,
+    PythonGrader,
     RegexConfig,
     RegexGrader,
+    RegisteredGrader,
+    SemanticSimilarityConfig,
+    SemanticSimilarityGrader,
 )
-from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel
+from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel, OpenAIModel, Prices
 from domain.plan import (
     HarnessSource,
     Plan,
@@ -175,12 +183,36 @@ MODELS: list[Model] = [
         api_key_env="KEY",
         request_template='{"q": "{{input}}"}',
         response_path="choices[0].text",
+        proxy="http://${PROXY}:3128",
+        requests_per_minute=0.5,
+        adaptive=False,
+        prices=Prices(input=0.15, output=0.6),
     ),
+    OpenAIModel(model="m", base_url="http://localhost/v1", system="größe", params={"temperature": 0, "stop": ["x"]}),
 ]
 GRADERS: list[Grader] = [
     ExactMatchGrader(name="strict", threshold=0.25, config=ExactMatchConfig(trim_whitespace=False)),
     ContainsGrader(config=ContainsConfig(case_sensitive=False)),
     RegexGrader(threshold=0.0, config=RegexConfig(pattern="größe {{expected}}", flags=["i", "s"])),
+    SemanticSimilarityGrader(
+        weight=0.25,
+        pass_at=0.8,
+        config=SemanticSimilarityConfig(
+            embedding_endpoint="http://e/${X}", model="e", api_key_env="KEY", batch_size=7, timeout_seconds=3
+        ),
+    ),
+    LlmJudgeGrader(
+        config=LlmJudgeConfig(
+            endpoint="http://j",
+            model="j",
+            api_key_env="KEY",
+            prompt_template="{{output}}",
+            score_parser="float_0_1",
+            timeout_seconds=3,
+        )
+    ),
+    PythonGrader(name="own", config={"callable": "g.py:f", "deep": {"x": [1, None, 0.5]}}),
+    RegisteredGrader(entry_point="nearest_colour", config={"size": 3}),
 ]
 
 
@@ -190,13 +222,24 @@ def test_a_plan_comes_back_from_its_bytes(model: Model) -> None:
     written = Plan(
         config="evals/matchspec.yml",
         suites=[
-            suite("qa", harness("a", *GRADERS, model=model), thresholds={"overall": 0.1 + 0.2}, statistics=GLOBAL),
+            suite(
+                "qa",
+                harness("a", *GRADERS, model=model, repeats=5),
+                thresholds={"overall": 0.1 + 0.2},
+                statistics=GLOBAL,
+            ),
             plan_suite(Suite(name="more", harnesses=["a.yml"], tags=["x"]), [source(**OWN)], DEFAULTS, GLOBAL),
         ],
         tags=["smoke", "größe"],
         concurrency=7,
     )
     assert decode_plan(encode_plan(written)) == written
+
+
+def test_every_model_and_every_grader_is_tried() -> None:
+    """Whoever adds one adds it above."""
+    assert {type(model) for model in MODELS} == set(get_args(Model))
+    assert {type(grader) for grader in GRADERS} == set(get_args(Grader))
 
 
 def test_a_variable_is_pinned_by_its_name() -> None:

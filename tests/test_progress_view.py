@@ -4,7 +4,7 @@ import pytest
 from given import START
 from hypothesis import given
 from hypothesis import strategies as st
-from run_events import finished, pinned, scored, started
+from run_events import answered, finished, pinned, scored, started
 
 from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
 from projections.progress import Progress, ProgressView
@@ -18,6 +18,14 @@ def progress(*events: Event) -> Progress | None:
     for version, event in enumerate(events, 1):
         view.apply(Recorded(version + 1, "run-1", version, START, event))
     return view.get("run-1")
+
+
+def test_every_repeat_counts() -> None:
+    """Two examples asked three times are six; an answer without its score is none."""
+    asked = pinned(rows=2, repeats=3)
+    assert progress(started(asked), scored(0), answered(0, repeat=1), scored(0, repeat=2)) == Progress(
+        completed=2, percent=33.3, total=6
+    )
 
 
 def after(completed: int, total: int) -> Progress:

@@ -6,7 +6,7 @@ import pytest
 from given import START
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_events import finished, pinned, scored, started
+from run_events import answered, finished, graded, pinned, scored, started
 
 from domain.codec import encode
 from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
@@ -51,6 +51,22 @@ def test_a_harness_without_recorded_examples_has_no_places() -> None:
     assert list(result_of(started(pinned())).places(pinned())) == []
     unpinned = PinnedHarness(suite="qa", harness="a")
     assert list(result_of(started(unpinned)).places(unpinned)) == []
+
+
+def test_repeats_of_an_example_stand_together_with_their_answers() -> None:
+    """Versions 2 to 6: an answer without a score has no place yet; a score whose answer came before has two."""
+    a = pinned("a", 2, repeats=2)
+    result = result_of(
+        started(a),
+        answered(1, repeat=1),
+        scored(1, repeat=0),
+        answered(0, repeat=1),
+        graded(1, repeat=1),
+        scored(0, repeat=0),
+    )
+    places = list(result.places(a))
+    assert [(place.row, place.scored) for place in places] == [(0, 6), (1, 3), (1, 5)]
+    assert [place.versions for place in places[1:]] == [(3,), (5, 2)]
 
 
 def test_harnesses_of_one_name_in_two_suites_are_two() -> None:

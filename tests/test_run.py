@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from given import START, given
 from planned import contains, exact, harness, plan, suite
-from run_events import finished, pinned, scored, started
+from run_events import answered, finished, graded, pinned, scored, started
 
 from domain.errors import RunClosed, WrongVersion
 from domain.events import Event, ExamplesPinned, Finished, PinnedHarness, Resumed, Row
@@ -17,6 +17,7 @@ from domain.run import (
     crashes_too_often,
     finish,
     pin_examples,
+    record_answer,
     record_score,
     resume,
     start,
@@ -74,6 +75,52 @@ def test_an_example_is_recorded_once() -> None:
     """A second answer to the same row changes nothing, even where it differs."""
     second = scored(1, output="another", passed=False)
     given(started(pinned()), scored(1)).when(lambda run: record_score(run, second)).then()
+
+
+def test_an_answer_is_recorded_once_and_only_before_its_score() -> None:
+    """A second answer changes nothing, even where it differs; nor does one that comes after the score."""
+    another = answered(1, output="another")
+    given(started(pinned())).when(lambda run: record_answer(run, answered(1))).then(answered(1))
+    given(started(pinned()), answered(1)).when(lambda run: record_answer(run, another)).then()
+    given(started(pinned()), scored(1)).when(lambda run: record_answer(run, another)).then()
+    given(started(pinned()), answered(1), graded(1)).when(lambda run: record_answer(run, another)).then()
+
+
+def test_an_answer_is_followed_by_its_score() -> None:
+    """Until then it is known where the answer stands, and the asking is not complete."""
+    run = given(started(pinned()), answered(1), answered(2)).run
+    assert (run.completed, run.answered["qa", "a"]) == (0, {1: 2, 2: 3})
+    given(started(pinned()), answered(1)).when(lambda run: record_score(run, graded(1))).then(graded(1))
+    run = given(started(pinned()), answered(1), answered(2), graded(1)).run
+    assert (run.completed, run.answered["qa", "a"]) == (1, {2: 3})
+
+
+def test_repeats_of_an_example_are_different_askings() -> None:
+    """Each is answered and scored once; the run has examples times repeats of them."""
+    begun = given(started(pinned(rows=2, repeats=3)), scored(0, repeat=0), answered(0, repeat=1))
+    assert (begun.run.total, begun.run.completed) == (6, 1)
+    assert begun.run.answered["qa", "a"] == {1: 3}
+    begun.when(lambda run: record_score(run, scored(0, repeat=0))).then()
+    begun.when(lambda run: record_score(run, scored(0, repeat=2))).then(scored(0, repeat=2))
+    begun.when(lambda run: record_answer(run, answered(0, repeat=1))).then()
+    begun.when(lambda run: record_answer(run, answered(1, repeat=1))).then(answered(1, repeat=1))
+    begun.when(lambda run: resume(run, "p", True, [])).then(crash(left=5))
+
+
+def test_a_run_with_a_repeat_missing_does_not_finish() -> None:
+    """Also where it is answered already."""
+    asked = plan(suite("qa", harness("a", repeats=2)))
+    events: list[Event] = [started(pinned(rows=1, repeats=2)), hit(0), answered(0, repeat=1)]
+    given(*events).when(lambda run: finish(run, asked, END)).raises(WrongVersion)
+    (end,) = finish(given(*events, graded(0, repeat=1, scores={"exact_match": 0.5})).run, asked, END)
+    assert isinstance(end, Finished)
+    assert (end.examples, [(row.n, row.score) for row in end.rows]) == (2, [(1, 0.75)])
+
+
+def test_an_answer_is_no_new_score() -> None:
+    """Crashes on both sides of it are in a row: what is answered and never graded must not go on for ever."""
+    events: list[Event] = [started(pinned()), *[crash()] * 4, answered(0)]
+    assert crashes_too_often(given(*events).run, crashed=True)
 
 
 def test_rows_of_two_harnesses_and_two_suites_are_different_examples() -> None:
@@ -234,6 +281,7 @@ def test_a_duration_has_milliseconds_and_is_never_negative(at: str, seconds: flo
 
 COMMANDS: dict[str, Callable[[Run], Sequence[Event]]] = {
     "pin_examples": lambda run: pin_examples(run, ExamplesPinned(harnesses=[pinned()])),
+    "record_answer": lambda run: record_answer(run, answered(0)),
     "record_score": lambda run: record_score(run, scored(0)),
     "resume": lambda run: resume(run, "p", True, []),
     "finish": partial(finish, plan=plan(), at=END),

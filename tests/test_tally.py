@@ -68,7 +68,9 @@ def test_a_grader_that_never_scored_has_no_scores() -> None:
     """With repeats and without."""
     for repeats in (1, 2):
         made = tally(failed(0), repeats=repeats)
-        assert made.scores("judge") == list(made.samples("judge")) == list(made.askings()) == []
+        assert made.scores("judge") == []
+        assert list(made.samples("judge")) == []
+        assert list(made.askings()) == []
 
 
 def test_graders_of_one_asking_are_kept_apart() -> None:

@@ -159,14 +159,14 @@ CASES = {
     ),
     # Wilson for 4/4 at 0.95: lower = 4 / (4 + 3.8415) = 0.5101: at least 0.51, but less than 0.52.
     "13 the lower bound decides": Case(
-        "yes: {harnesses: [a], thresholds: {overall: 0.51}, statistics: {use_lower_bound: true}}\n"
-        "no: {harnesses: [a], thresholds: {overall: 0.52}, statistics: {use_lower_bound: true}}",
+        "enough: {harnesses: [a], thresholds: {overall: 0.51}, statistics: {use_lower_bound: true}}\n"
+        "short: {harnesses: [a], thresholds: {overall: 0.52}, statistics: {use_lower_bound: true}}",
         {"a": EXACT},
-        {("yes", "a"): exact_scores(1, 1, 1, 1), ("no", "a"): exact_scores(1, 1, 1, 1)},
+        {("enough", "a"): exact_scores(1, 1, 1, 1), ("short", "a"): exact_scores(1, 1, 1, 1)},
         "FAIL",
         [
-            ("yes", None, "exact_match", 4, 1.0, 0.51, True),
-            ("no", None, "exact_match", 4, 1.0, 0.52, False),
+            ("enough", None, "exact_match", 4, 1.0, 0.51, True),
+            ("short", None, "exact_match", 4, 1.0, 0.52, False),
         ],
     ),
     # Repeats make no sample larger: 2 examples asked 3 times are n = 2, below 3.
@@ -205,7 +205,7 @@ CASES = {
     # One mark in both harnesses: 0.6 and 0.9 reach 0.6, 0.4 does not; 2/3 = 0.667.
     "18 graders with one mark are pooled": Case(
         "qa: {harnesses: [a, b], thresholds: {exact_match: 0.66}}",
-        {name: "graders: [{type: exact_match, pass_at: 0.6}]" for name in ("a", "b")},
+        dict.fromkeys("ab", "graders: [{type: exact_match, pass_at: 0.6}]"),
         {("qa", "a"): exact_scores(0.6, 0.4), ("qa", "b"): exact_scores(0.9)},
         "PASS",
         [("qa", None, "exact_match", 3, 2 / 3, 0.66, True)],

@@ -69,7 +69,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_three_packages_and_no_more(wheel: Path) -> None:
-    """Every module, SQL file and type marker of domain, projections and service is in the wheel; nothing else is."""
+    """Every module, SQL file, starter file and type marker of the packages is in the wheel; nothing else is."""
     written = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -79,7 +79,7 @@ def test_the_wheel_holds_the_three_packages_and_no_more(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert shipped == written
-    assert {Path(name).suffix for name in shipped} <= {".py", ".sql", ".typed"}
+    assert {Path(name).suffix for name in shipped} <= {".py", ".sql", ".typed", ".yml", ".jsonl", ".sh"}
 
 
 def test_the_command_tells_its_version_in_any_folder(installed: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Everything that a configuration leads to, read and checked: `matchspec.yml`, harness files, datasets to their ends."""
+"""All that a configuration leads to, read and checked: `matchspec.yml`, harness files, datasets to their last rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,6 +1,7 @@
 """How a run is shown while it goes: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
 import sys
+from collections import Counter
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,7 +13,9 @@ from rich.progress import Progress as Bar
 
 from domain.events import ExampleScored
 from projections.progress import Progress
-from service.cli.run_ways import Begun
+from service.cli.run_ways import Begun, Loaded
+from service.reports.document import ResultDocument, ResultExample
+from service.reports.visible import one_line
 
 
 class Display(Protocol):
@@ -56,6 +59,8 @@ class Lines(Quiet):
 
     def begun(self, begun: Begun) -> None:
         """Name suites and harnesses."""
+        if not begun.harnesses:  # they are known when it is over
+            click.echo(f"run: {begun.run_id}", err=True)
         for line in loading_lines(begun):
             click.echo(line)
 
@@ -78,7 +83,7 @@ class ProgressBar(Quiet):
     def progress(self, progress: Progress) -> None:
         """Move the bar."""
         task = self._bar.tasks[0]
-        rate = f"{task.speed:,.0f}/s" if task.speed else ""
+        rate = f"{task.speed:,.{0 if task.speed >= 10 else 1}f}/s" if task.speed else ""
         self._bar.update(self._task, completed=progress.completed, total=progress.total, rate=rate)
 
     def __enter__(self) -> Self:
@@ -108,15 +113,31 @@ def loading_lines(begun: Begun) -> list[str]:
             for loaded in begun.harnesses
             if loaded.suite == suite
         ]
-    return lines or [f"run: {begun.run_id}"]
+    return lines
 
 
-def example_line(scored: ExampleScored) -> str:
+def harnesses_in(document: ResultDocument) -> list[Loaded]:
+    """Tell which harnesses a run asked, by its examples."""
+    counts = Counter((example.suite or "", example.harness or "") for example in document.examples)
+    return [Loaded(suite, harness, count) for (suite, harness), count in counts.items()]
+
+
+def scored_line(scored: ExampleScored) -> str:
+    """Show one example as it is scored."""
+    return _line(scored, scored.example)
+
+
+def example_line(example: ResultExample) -> str:
     """Show one example as `-v` does: `[harness] id: grader=1.00 ✓`."""
-    return f"[{scored.harness}] {scored.example}: {' '.join(_grades(scored))} {'✓' if scored.passed else '✗'}"
+    return _line(example, example.id)
 
 
-def _grades(scored: ExampleScored) -> list[str]:
+def _line(scored: ExampleScored | ResultExample, example_id: str) -> str:
+    """Write one line, whatever the model, its judge and the dataset put in it."""
+    return one_line(f"[{scored.harness}] {example_id}: {' '.join(_grades(scored))} {'✓' if scored.passed else '✗'}")
+
+
+def _grades(scored: ExampleScored | ResultExample) -> list[str]:
     if scored.error is not None:
         return [f"model error: {scored.error}"]
     grades = [f"{name}={score:.2f}" for name, score in scored.scores.items()]

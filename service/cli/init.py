@@ -14,8 +14,9 @@ Next:
   matchspec validate    checks the files
   matchspec run         runs them: no key, no network
 
-evals/capitals/model.sh stands in for a model; evals/capitals/harness.yml shows how to name a real one.
-Keep .matchspec/ out of version control: logs and results of runs go there."""
+evals/capitals/model.sh stands in for a model; the harness file beside it shows
+how to name a real one. Runs leave logs and results in .matchspec/: keep that
+folder out of version control."""
 
 
 def init(folder: Path, *, with_examples: bool, force: bool) -> int:

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from typing import Literal
 
 import click
 
@@ -18,6 +19,21 @@ class _Commands(click.Group):
 
             click.echo("matchspec: interrupted", err=True)
             context.exit(INTERRUPTED)
+
+
+class _Run(click.Command):
+    """`matchspec run`, where `--no-write` may be followed by a PATH, and by a truth value only behind `=`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = args[: args.index("--")] if "--" in args else args
+        return super().parse_args(ctx, [*map(_spell_out_no_write, options), *args[len(options) :]])
+
+
+def _spell_out_no_write(word: str) -> str:
+    name, equals, value = word.partition("=")
+    if name != "--no-write" or not equals:
+        return word
+    return "--no-write" if click.BOOL.convert(value, None, None) else "--write"
 
 
 def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -42,17 +58,17 @@ def main(context: click.Context) -> None:
             stream.reconfigure(errors="replace")  # a terminal that can't show ✓ must not end the program
 
 
-@main.command()
+@main.command(cls=_Run)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("-s", "--suite", metavar="NAME", help="Run this suite only.")
 @click.option("--tags", metavar="A,B", help="Only examples that carry one of these tags.")
-@click.option("-c", "--concurrency", type=click.IntRange(1), metavar="N", help="Model calls at once, in the whole run.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Of one attempt.")
+@click.option("-c", "--concurrency", type=click.IntRange(1, 100_000), metavar="N", help="Model calls at once, in all.")
+@click.option("--timeout", type=click.FloatRange(0, 86_400, min_open=True), metavar="SECONDS", help="Of one attempt.")
 @click.option(
     "-o", "--output", type=click.Choice(["json", "junit", "markdown"]), help="Write this beside the JSON file."
 )
 @click.option("--output-dir", metavar="DIR", help="Where result files go. [default: the configuration's output.dir]")
-@click.option("--no-write", type=bool, is_flag=False, flag_value=True, default=False, help="Write no result files.")
+@click.option("--no-write/--write", default=False, help="Write no result files, or write them. [default: --write]")
 @click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
 @click.option("--fail-fast", is_flag=True, help="One harness after another; the first that fails is the last.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be asked.")
@@ -75,7 +91,11 @@ def run(**options: object) -> None:
     from service.cli.run import Options
     from service.cli.run import run as run_suites
 
-    raise SystemExit(run_suites(msgspec.convert(options, Options)))
+    try:
+        converted = msgspec.convert(options, Options)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(str(error)) from error
+    raise SystemExit(run_suites(converted))
 
 
 @main.command()
@@ -88,7 +108,10 @@ def run(**options: object) -> None:
     "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
 )
 def report(**options: object) -> None:
-    """Show a past run again: a result file, a run by its id, or the run that started last."""
+    """Show a past run again.
+
+    A result file, a run by its id, or the run that started last.
+    """
     import msgspec
 
     from service.cli.report import Options
@@ -134,7 +157,7 @@ def serve(**options: object) -> None:
 @click.option("--with-examples", is_flag=True, help="Write a second suite too: graders, thresholds, tags.")
 @click.option("--force", is_flag=True, help="Overwrite files that are already there.")
 def init(**options: bool) -> None:
-    """Write a starter configuration, with a harness and a dataset that run without a key."""
+    """Write a starter configuration that runs without a key."""
     from pathlib import Path
 
     from service.cli.init import init as write_starter
@@ -150,9 +173,10 @@ def init(**options: bool) -> None:
     help="The configuration. [default: ./matchspec.yml, then $HOME/.matchspec/config.yml]",
 )
 def validate(config: str | None) -> None:
-    """Check every file: the configuration, its harness files, their datasets to the last row.
+    """Check every file, and tell all mistakes at once.
 
-    Exits with 0, or with 2 where a file has a mistake; a warning is no mistake.
+    Read are the configuration, its harness files, and their datasets to the last row. Exits with 0, or with 2 where a
+    file has a mistake; a warning is no mistake.
     """
     from service.cli.validate import validate as check_files
 
@@ -168,7 +192,7 @@ def validate(config: str | None) -> None:
     type=click.Path(),
     help="Write KIND.schema.json there: this kind, or all three.",
 )
-def schema(kind: str | None, output_dir: str | None) -> None:
+def schema(kind: Literal["config", "harness", "dataset"] | None, output_dir: str | None) -> None:
     """Print the JSON Schema of a kind of file, for editors. [default: config]"""
     from service.cli.schema import schema as give_schema
 

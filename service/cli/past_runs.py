@@ -1,16 +1,20 @@
 """Runs of the past: in the log of a server, and in the logs that `matchspec run` left, one a run."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.errors import MatchspecError, RunNotFound
+from domain.errors import LogUnreadable, MatchspecError, RunNotFound
 from domain.spec import Statistics
 from projections.views import Views
 from service.api import documents
+from service.cli.run_here import find_run_log
 from service.log.reading import LogReader
 from service.results import ResultReader
+
+_SECOND = len("run-20260315-143022")
 
 
 class PastRun(NamedTuple):
@@ -20,26 +24,62 @@ class PastRun(NamedTuple):
     statistics: Mapping[str, Statistics]
 
 
-async def read_past_run(folder: Path, server_log: Path, run_id: str | None) -> PastRun:
+class _Found(NamedTuple):
+    started_at: str
+    run_id: str
+    log: Path
+
+
+async def read_past_run(folders: Sequence[Path], server_log: Path, run_id: str | None) -> PastRun:
     """Read a run, or the one that started last. Raises RunNotFound, or MatchspecError where it is not over."""
-    newest: tuple[str, Path, str] | None = None
-    for path in _logs(folder, server_log, run_id):
-        async with _open(path) as reader:
-            listed = [run for run in (await _views(reader)).listing.page(None, None, 1 << 31, 0).runs]
-            for run in listed:
-                if run_id in (None, run.run_id) and (newest is None or run.started_at > newest[0]):
-                    newest = (run.started_at, path, run.run_id)
-    if newest is None:
+    found = await _find(folders, server_log, run_id) if run_id else await _find_newest(folders, server_log)
+    if found is None:
         wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
-        raise RunNotFound(f"{wanted}: looked in {server_log} and {folder / '.matchspec' / 'runs'}")
-    async with _open(newest[1]) as reader:
-        return await _read(reader, newest[2])
+        places = [str(folder / ".matchspec" / "runs") for folder in folders]
+        raise RunNotFound(f"{wanted}: looked in {', '.join([*places, str(server_log)])}")
+    async with _open(found.log) as reader:
+        return await _read(reader, found.run_id)
 
 
-def _logs(folder: Path, server_log: Path, run_id: str | None) -> Iterator[Path]:
-    runs = folder / ".matchspec" / "runs"
-    own = [runs / f"{run_id}.db"] if run_id else sorted(runs.glob("run-*.db"), reverse=True)[:1]
-    yield from (path for path in [*own, server_log] if path.is_file())
+async def _find(folders: Iterable[Path], server_log: Path, run_id: str) -> _Found | None:
+    own = find_run_log(folders, run_id)
+    for log in [own] if own else _existing(server_log):
+        for found in await _list(log):
+            if found.run_id == run_id:
+                return found
+    return None
+
+
+async def _find_newest(folders: Iterable[Path], server_log: Path) -> _Found | None:
+    """Look into as few logs as possible: the names of runs tell the second in which they started."""
+    own = [log for folder in folders for log in (folder / ".matchspec" / "runs").glob("run-*.db")]
+    own.sort(key=lambda log: log.name, reverse=True)
+    found = [one for log in _existing(server_log) for one in await _list(log)]
+    for _, logs in groupby(own, key=lambda log: log.name[:_SECOND]):
+        newest = [one for log in logs for one in await _list_if_whole(log)]
+        if newest:
+            found += newest
+            break
+    return max(found, default=None)
+
+
+async def _list_if_whole(log: Path) -> list[_Found]:
+    """List nothing for a log that a process was about to make when it was killed."""
+    try:
+        return await _list(log)
+    except LogUnreadable:
+        return []
+
+
+async def _list(log: Path) -> list[_Found]:
+    async with _open(log) as reader:
+        runs = (await _views(reader)).listing.page(None, None, 1 << 31, 0).runs
+        return [_Found(run.started_at, run.run_id, log) for run in runs]
+
+
+def _existing(log: Path) -> Iterator[Path]:
+    if log.is_file():
+        yield log
 
 
 @asynccontextmanager
@@ -63,6 +103,8 @@ async def _read(reader: LogReader, run_id: str) -> PastRun:
     results = ResultReader(reader, views)
     listed, result = views.listing.get(run_id), await results.result(run_id)
     if listed is None or result.finished is None:
-        raise MatchspecError(f"the run {run_id} is not over")
+        raise MatchspecError(
+            f"the run {run_id} is not over; unless it still runs, go on with: matchspec run --resume {run_id}"
+        )
     parts = documents.stream(documents.finished(listed, result), results.entries(run_id, result))
     return PastRun(b"".join([part async for part in parts]), await results.statistics(result))

@@ -16,7 +16,8 @@ from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.cli.past_runs import PastRun, read_past_run
-from service.files.finding import find_config
+from service.cli.places import Places, find_config_if_any
+from service.cli.run_here import IS_RUN_ID
 from service.reports.document import decode
 from service.reports.markdown import markdown_report
 from service.reports.text import text_report
@@ -49,34 +50,27 @@ async def _report(options: Options, environment: Mapping[str, str], cwd: Path, h
 
 
 async def _find(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> PastRun:
-    if options.run is not None and (cwd / options.run).is_file():
-        return PastRun(_read_file(cwd / options.run), {})
-    folder = _folder(options, environment, cwd, home)
+    if options.run is not None and not IS_RUN_ID.fullmatch(options.run):
+        return PastRun(_read_file(cwd / options.run, options.run), {})
+    config = find_config_if_any(options.config, Places(environment, cwd, home))
+    folder = config.parent if config else cwd
     db = options.db or environment.get("MATCHSPEC_DB")
-    return await read_past_run(folder, cwd / db if db else folder / ".matchspec" / "matchspec.db", options.run)
+    log = cwd / db if db else folder / ".matchspec" / "matchspec.db"
+    return await read_past_run(list(dict.fromkeys([folder, cwd])), log, options.run)
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise InvalidFiles([Mistake(error.strerror or "can't be read", file=str(path))]) from error
-
-
-def _folder(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Path:
-    """Where the runs of this project are: beside its configuration, or here where there is none."""
-    try:
-        return find_config(options.config, environment, cwd, home).parent
-    except InvalidFiles:
-        if options.config:
-            raise
-        return cwd
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a possible file name"
+        raise InvalidFiles([Mistake(f"can't be read: {reason}; neither is it the id of a run", file=name)]) from error
 
 
 def _write(options: Options, past: PastRun, name: str | None) -> str:
+    document = decode(past.document, name)
     if options.format == "json":
         return past.document.decode() + "\n"
-    document = decode(past.document, name)
     if options.format == "markdown":
         return markdown_report(document, statistics=past.statistics)
     return text_report(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -52,8 +53,9 @@ def delete_expired(results: Path, runs: Path, now: datetime, retain_days: int) -
     for folder, pick in ((results, expired_results), (runs, expired_run_logs)):
         names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         for name in pick(names, now, retain_days):
-            (folder / name).unlink(missing_ok=True)
-            (folder / f"{name}.lock").unlink(missing_ok=True)
+            with suppress(OSError):  # what can't be deleted is no reason for a run to fail
+                (folder / name).unlink()
+                (folder / f"{name}.lock").unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> Path:

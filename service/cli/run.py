@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -15,26 +16,28 @@ from typing import Literal
 import click
 import msgspec
 
-from domain.errors import InvalidFiles, MatchspecError, Refused, RunNotFound
+from domain.errors import MatchspecError, NotFound, Refused, RunNotFound
 from domain.events import ExampleScored, Recorded
 from domain.run_id import make_run_id
 from domain.spec import Config, Output
 from domain.written import Concurrency, Seconds
 from service.bootstrap import Settings, open_service
-from service.cli.display import Display, choose_display, example_line
+from service.cli.display import Display, choose_display, example_line, harnesses_in, scored_line
 from service.cli.failures import INTERRUPTED, RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
+from service.cli.places import Places, find_config_if_any
 from service.cli.planned import describe_plan
 from service.cli.result_files import Format, Results, delete_expired, write_badge, write_results
-from service.cli.run_here import RunHere, run_log
+from service.cli.run_here import RunHere, delete_run_log, find_run_log, run_log
 from service.cli.run_there import RunThere
-from service.cli.run_ways import Way
+from service.cli.run_ways import Begun, Way
 from service.execution.queue import Limits
 from service.execution.starting import RunOptions, RunRequest
-from service.files.config import ConfigFiles, read_config
+from service.files.config import ConfigFiles, look_over, read_config
 from service.files.finding import find_config
 from service.files.harness_search import read_paths
+from service.files.overrides import override
 from service.reports.document import decode
 from service.reports.text import text_report
 
@@ -77,7 +80,7 @@ def run(options: Options) -> int:
     try:
         set_up_logging(os.environ)
         _check(options)
-        project = _read_project(options, os.environ, Path.cwd(), Path.home())
+        project = _override(_read_project(options, os.environ, Path.cwd(), Path.home()), os.environ)
         if options.dry_run:
             click.echo(describe_plan(project.files, options.suite, _tags(options), os.environ))
             return 0
@@ -105,32 +108,26 @@ def _check(options: Options) -> None:
 
 
 def _read_project(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Project:
+    here = Places(environment, cwd, home)
     if options.paths:
-        base = _base_config(options, environment, cwd, home)
-        return Project(read_paths(options.paths, cwd, base), cwd)
-    if options.server or options.resume:
-        files = _config_if_any(options, environment, cwd, home)
-        return Project(
-            files or ConfigFiles(cwd / "matchspec.yml", Config(version=1, suites=[]), []),
-            files.folder if files else cwd,
-        )
-    files = read_config(find_config(options.config, environment, cwd, home))
-    return Project(files, files.folder)
+        path = find_config_if_any(options.config, here)
+        files, folder = read_paths(options.paths, cwd, read_config(path).config if path else None), cwd
+    elif options.server or options.resume:
+        # Only where results go is read here: these runs do not depend on what has become of the files.
+        path = find_config_if_any(None if options.server else options.config, here) or cwd / "matchspec.yml"
+        files = ConfigFiles(path, look_over(path).config or Config(version=1, suites=[]), [])
+        log = find_run_log([path.parent, cwd], options.resume) if options.resume else None
+        folder = log.parents[2] if log else path.parent
+    else:
+        files = read_config(find_config(options.config, environment, cwd, home))
+        folder = files.folder
+    return Project(files, folder)
 
 
-def _base_config(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Config | None:
-    files = _config_if_any(options, environment, cwd, home)
-    return files.config if files else None
-
-
-def _config_if_any(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> ConfigFiles | None:
-    try:
-        path = find_config(options.config, environment, cwd, home)
-    except InvalidFiles:
-        if options.config or environment.get("MATCHSPEC_CONFIG"):
-            raise
-        return None
-    return read_config(path)
+def _override(project: Project, environment: Mapping[str, str]) -> Project:
+    """Let variables set what the configuration says of result files, and all else."""
+    files = project.files._replace(config=override(project.files.config, environment))
+    return Project(files, project.folder)
 
 
 async def _run(options: Options, project: Project, environment: Mapping[str, str]) -> int:
@@ -143,6 +140,9 @@ async def _run(options: Options, project: Project, environment: Mapping[str, str
         if results is None:
             click.echo(f"interrupted. {await way.stop()}", err=True)
             return INTERRUPTED
+    if options.server and options.verbose:
+        for example in results.document.examples:
+            _say(options, example_line(example))
     _report(options, project, results)
     return EXIT_CODES.get(results.document.status, RUNTIME)
 
@@ -160,14 +160,20 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
         return
     run_id = options.resume or make_run_id(datetime.now(UTC), secrets.randbelow(0x10000))
     db = run_log(project.folder, run_id)
-    if options.resume and not db.is_file():
+    if options.resume and find_run_log([project.folder], run_id) is None:
         raise RunNotFound(f"there is no run '{run_id}' here: no file {db}")
-    async with open_service(_settings(project, db, environment)) as service:
-        added = RunOptions(options.timeout, options.fail_fast, run_id)
-        here = RunHere(service, run_id, None if options.resume else request, added, _resume_command(options, run_id))
-        if options.verbose:
-            here.watch(_tell_example)
-        yield here
+    try:
+        async with open_service(_settings(project, db, environment)) as service:
+            added = RunOptions(options.timeout, options.fail_fast, run_id)
+            resume = _resume_command(options, run_id)
+            here = RunHere(service, run_id, None if options.resume else request, added, resume)
+            if options.verbose and not options.quiet:
+                here.watch(_tell_example)
+            yield here
+    except (Refused, NotFound):
+        if not options.resume:
+            delete_run_log(db)
+        raise
 
 
 def _settings(project: Project, db: Path, environment: Mapping[str, str]) -> Settings:
@@ -185,7 +191,7 @@ def _settings(project: Project, db: Path, environment: Mapping[str, str]) -> Set
 
 def _suite(options: Options, project: Project) -> str | None:
     """The suite asked for; that of a single path is meant by naming the path."""
-    if options.suite is None and len(options.paths) == 1:
+    if options.suite is None and options.paths and len(project.files.config.suites) == 1:
         return project.files.config.suites[0].name
     return options.suite
 
@@ -195,18 +201,19 @@ def _tags(options: Options) -> list[str]:
 
 
 def _resume_command(options: Options, run_id: str) -> str:
-    config = f" --config {options.config}" if options.config else ""
+    config = f" --config {shlex.quote(options.config)}" if options.config else ""
     return f"matchspec run --resume {run_id}{config}"
 
 
 def _tell_example(recorded: Recorded) -> None:
     if isinstance(recorded.event, ExampleScored):
-        click.echo(example_line(recorded.event))
+        click.echo(scored_line(recorded.event))
 
 
 async def _follow(way: Way, display: Display, interrupted: asyncio.Event, every: float) -> Results | None:
     """Go with a run to its end; None where it was interrupted."""
-    display.begun(await way.begin())
+    begun = await way.begin()
+    display.begun(begun)
     while (progress := await way.progress()) is not None:
         display.progress(progress)
         try:
@@ -215,7 +222,10 @@ async def _follow(way: Way, display: Display, interrupted: asyncio.Event, every:
             continue
         return None
     content = await way.document()
-    return Results(content, decode(content), way.statistics())
+    results = Results(content, decode(content), way.statistics())
+    if not begun.harnesses:
+        display.begun(Begun(begun.run_id, harnesses_in(results.document)))
+    return results
 
 
 def _report(options: Options, project: Project, results: Results) -> None:
@@ -232,8 +242,7 @@ def _report(options: Options, project: Project, results: Results) -> None:
         )
     output = project.files.config.output
     folder = _output_folder(options, project, output)
-    if not options.quiet:
-        click.echo()
+    _say(options, "")
     if not options.no_write:
         kind: Literal["json", "junit", "markdown"] = options.output or output.format
         for path in write_results(folder, results, kind):
@@ -241,7 +250,8 @@ def _report(options: Options, project: Project, results: Results) -> None:
     if options.badge:
         write_badge(Path(options.badge), results.document)
         _say(options, f"badge written to: {options.badge}")
-    delete_expired(folder, run_log(project.folder, "any").parent, datetime.now(UTC), output.retain_days)
+    if not options.resume:  # what was resumed may itself be that old
+        delete_expired(folder, run_log(project.folder, "any").parent, datetime.now(UTC), output.retain_days)
 
 
 def _output_folder(options: Options, project: Project, output: Output) -> Path:

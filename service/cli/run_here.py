@@ -1,6 +1,7 @@
 """`matchspec run` in this process: a log of its own for the run, and the same service that a server is made of."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from domain.errors import RunNotFound
@@ -14,11 +15,24 @@ from service.execution.starting import Caller, RunOptions, RunRequest
 from service.version import VERSION
 
 USER_AGENT = f"matchspec run {VERSION}"
+IS_RUN_ID = re.compile(r"run-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 
 def run_log(folder: Path, run_id: str) -> Path:
     """Where a run of the command line has its log."""
     return folder / ".matchspec" / "runs" / f"{run_id}.db"
+
+
+def find_run_log(folders: Iterable[Path], run_id: str) -> Path | None:
+    """Find the log of a run in the first folder that has it."""
+    logs = (run_log(folder, run_id) for folder in folders)
+    return next((log for log in logs if IS_RUN_ID.fullmatch(run_id) and log.is_file()), None)
+
+
+def delete_run_log(log: Path) -> None:
+    """Delete a log in which no run began."""
+    for ending in ("", "-wal", "-shm", ".lock"):
+        log.with_name(f"{log.name}{ending}").unlink(missing_ok=True)
 
 
 class RunHere:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from domain.errors import InvalidRequest, MatchspecError, Refused, SuiteNotFound
+from domain.errors import InvalidFiles, MatchspecError, Refused, SuiteNotFound
 from domain.mistakes import Mistake
 from domain.spec import Statistics
 from projections.progress import Progress
@@ -17,7 +17,8 @@ from service.execution.starting import RunRequest
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 60
-TRIES = 5
+TRIES = 20
+"""How often a server that is gone for a moment is asked again, a second apart."""
 
 
 class _Accepted(msgspec.Struct):
@@ -99,11 +100,11 @@ class RunThere:
     async def _send(self, method: str, path: str, content: dict[str, object] | None = None) -> httpx.Response:
         try:
             return await self._client.request(method, path, json=content)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise Refused(f"--server: {self._server} is not an http:// or https:// address") from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise MatchspecError(f"can't reach the server {self._server}: {reason}") from error
-        except httpx.InvalidURL as error:
-            raise Refused(f"--server: {self._server} is not an http:// or https:// address") from error
 
     def _read(self, response: httpx.Response, wanted: type[T]) -> T:
         try:
@@ -122,7 +123,7 @@ def _refusal(response: httpx.Response) -> MatchspecError:
     if response.status_code == httpx.codes.NOT_FOUND:
         return SuiteNotFound(detail)
     if problem.errors:
-        return InvalidRequest(problem.errors)
+        return InvalidFiles(problem.errors)
     if response.is_client_error and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
         return Refused(detail)
     return MatchspecError(detail)

@@ -7,12 +7,10 @@ import click
 
 from domain.errors import MatchspecError
 from service.cli.failures import tell
-from service.files.schema import schema_of
-
-KINDS = ("config", "harness", "dataset")
+from service.files.schema import KINDS, Kind, schema_of
 
 
-def schema(kind: str | None, folder: str | None) -> int:
+def schema(kind: Kind | None, folder: str | None) -> int:
     """Print the schema of a kind of file, or write it, or all, into a folder; gives the exit code."""
     if folder is None:
         click.echo(_schema(kind or KINDS[0]), nl=False)
@@ -25,7 +23,7 @@ def schema(kind: str | None, folder: str | None) -> int:
     return 0
 
 
-def _schema(kind: str) -> str:
+def _schema(kind: Kind) -> str:
     return json.dumps(schema_of(kind), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -48,7 +48,7 @@ def _summary(checked: Checked) -> str:
     files = (
         f"{_counted(len(checked.files), 'file')}, {_counted(checked.suites, 'suite')}, {_counted(examples, 'example')}"
     )
-    remarks = [f"mistakes in {wrong[0] if len(wrong) == 1 else f'{len(wrong)} of them'}"] if wrong else []
+    remarks = ["mistakes in " + wrong[0] + (f" and {len(wrong) - 1} more" if wrong[1:] else "")] if wrong else []
     remarks += [_counted(warnings, "warning")] if warnings else []
     return f"{files}: {', '.join(remarks)}" if remarks else files
 

@@ -5,8 +5,7 @@ Shared by all runs that use the same endpoint with the same key.
 
 import hashlib
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Mapping
 
 from aiolimiter import AsyncLimiter
 
@@ -37,23 +36,49 @@ class Pace:
         """How many calls there may be in flight now."""
         return self._slots.limit
 
-    @asynccontextmanager
-    async def call(self, run_id: str) -> AsyncIterator[None]:
+    def call(self, run_id: str) -> "_Turn":
         """Wait for a turn and hold it around one attempt; how the attempt ends moves the limit."""
-        async with self._slots.call(run_id):
-            async with self._limiter or nullcontext():
-                falls = self._falls
+        return _Turn(self, run_id)
+
+    async def acquire(self, run_id: str) -> int:
+        """Wait for a turn; what it gives is to be told when the turn ends."""
+        await self._slots.acquire(run_id)
+        if self._limiter:
             try:
-                yield
-            except ModelError as error:
-                if error.overloaded and self._adaptive and falls == self._falls:
-                    self._fall()
+                await self._limiter.acquire()
+            except BaseException:
+                self._slots.release(run_id)
                 raise
+        return self._falls
+
+    def release(self, run_id: str, falls: int, error: BaseException | None) -> None:
+        """End a turn that began after so many falls."""
+        if error is None:
             self._slots.limit += 1 / self._slots.limit
+        elif isinstance(error, ModelError) and error.overloaded and self._adaptive and falls == self._falls:
+            self._fall()
+        self._slots.release(run_id)
 
     def _fall(self) -> None:
         self._falls += 1
         self._slots.limit = max(1.0, math.floor(min(self._slots.limit, self._slots.used) * FALL))
+
+
+class _Turn:
+    """A turn for the time of a block."""
+
+    __slots__ = ("_falls", "_pace", "_run_id")
+
+    def __init__(self, pace: Pace, run_id: str) -> None:
+        self._pace = pace
+        self._run_id = run_id
+        self._falls = 0
+
+    async def __aenter__(self) -> None:
+        self._falls = await self._pace.acquire(self._run_id)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._pace.release(self._run_id, self._falls, error)
 
 
 class Paces:

@@ -1,7 +1,5 @@
 """One asking, from the model's answer to the recorded score."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 from domain import codec
@@ -12,6 +10,7 @@ from domain.run import Run, record_answer, record_score
 from service.execution.attempts import ask_patiently
 from service.execution.grading import grade, make_answered, make_failed, make_scored, without_secrets
 from service.execution.jobs import Job
+from service.execution.pace import Pace
 from service.execution.rows import AskedRow
 from service.execution.world import World
 
@@ -47,7 +46,9 @@ class Scorer:
 
     async def _ask(self, job: Job, asked: AskedRow) -> ExampleAnswered | None:
         """Ask the model; where it gives no answer, record that and return None."""
-        answer = await ask_patiently(job.ask, asked.example.input, job.patience, partial(self._slot, job))
+        answer = await ask_patiently(
+            job.ask, asked.example.input, job.patience, partial(_Attempt, self._world, job.pace, self._run_id)
+        )
         answered = make_answered(job.suite, job.harness, job.secrets, asked, answer)
         if answered is None:
             await self._record(make_failed(job.suite, job.harness, job.secrets, asked, answer))
@@ -60,16 +61,41 @@ class Scorer:
             raise LogUnreadable
         return event
 
-    @asynccontextmanager
-    async def _slot(self, job: Job) -> AsyncIterator[None]:
-        """Hold what an attempt needs: first the service's pace, so that waiting for it takes no slot of the server."""
-        async with job.pace.call(self._run_id) if job.pace else nullcontext(), self._world.slots.call(self._run_id):
-            if self._world.stopping.is_set():
-                raise Stopping
-            yield
-
     async def _record(self, scored: ExampleScored) -> None:
         await self._world.writer.insist(self._run_id, partial(_record_score, scored))
+
+
+class _Attempt:
+    """Holds what an attempt needs: first the service's pace, so that waiting for it takes no slot of the server."""
+
+    __slots__ = ("_falls", "_pace", "_run_id", "_world")
+
+    def __init__(self, world: World, pace: Pace | None, run_id: str) -> None:
+        self._world = world
+        self._pace = pace
+        self._run_id = run_id
+        self._falls = 0
+
+    async def __aenter__(self) -> None:
+        if self._pace:
+            self._falls = await self._pace.acquire(self._run_id)
+        try:
+            await self._world.slots.acquire(self._run_id)
+        except BaseException as error:
+            self._leave_pace(error)
+            raise
+        if self._world.stopping.is_set():
+            stopping = Stopping()
+            await self.__aexit__(Stopping, stopping, None)
+            raise stopping
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._world.slots.release(self._run_id)
+        self._leave_pace(error)
+
+    def _leave_pace(self, error: BaseException | None) -> None:
+        if self._pace:
+            self._pace.release(self._run_id, self._falls, error)
 
 
 def _record_answer(answered: ExampleAnswered, run: Run, _at: str) -> list[Event]:

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class CallSlots:
-    """At most `limit` calls at once. A free slot goes to the waiting run with the fewest calls in flight.
+    """At most `limit` calls at once, a fraction not counted. A free slot goes to the waiting run with the fewest calls.
 
     Runs that are equal in this take turns.
     """
@@ -28,17 +26,13 @@ class CallSlots:
         self._limit = limit
         self._pass_on()
 
-    @asynccontextmanager
-    async def call(self, run_id: str) -> AsyncIterator[None]:
-        """Hold a slot around one attempt."""
-        await self._acquire(run_id)
-        try:
-            yield
-        finally:
-            self._release(run_id)
+    def call(self, run_id: str) -> "_Held":
+        """Hold a slot around one attempt, as in `async with slots.call(run_id)`."""
+        return _Held(self, run_id)
 
-    async def _acquire(self, run_id: str) -> None:
-        if self.used < self._limit and not self._waiting:
+    async def acquire(self, run_id: str) -> None:
+        """Wait for a slot; it is held until it is released."""
+        if self.used + 1 <= self._limit and not self._waiting:
             self._take(run_id)
             return
         turn = asyncio.get_running_loop().create_future()
@@ -47,22 +41,23 @@ class CallSlots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release(run_id)
+                self.release(run_id)
             raise
 
-    def _take(self, run_id: str) -> None:
-        self.used += 1
-        self._in_flight[run_id] += 1
-
-    def _release(self, run_id: str) -> None:
+    def release(self, run_id: str) -> None:
+        """Give a slot back."""
         self.used -= 1
         self._in_flight[run_id] -= 1
         if not self._in_flight[run_id]:
             del self._in_flight[run_id]
         self._pass_on()
 
+    def _take(self, run_id: str) -> None:
+        self.used += 1
+        self._in_flight[run_id] += 1
+
     def _pass_on(self) -> None:
-        while self.used < self._limit and self._waiting:
+        while self.used + 1 <= self._limit and self._waiting:
             run_id = min(self._waiting, key=self._in_flight.__getitem__)
             turns = self._waiting.pop(run_id)
             turn = turns.popleft()
@@ -71,3 +66,19 @@ class CallSlots:
             if not turn.done():
                 self._take(run_id)
                 turn.set_result(None)
+
+
+class _Held:
+    """A slot for the time of a block. A class, since `asynccontextmanager` costs four times as much."""
+
+    __slots__ = ("_run_id", "_slots")
+
+    def __init__(self, slots: CallSlots, run_id: str) -> None:
+        self._slots = slots
+        self._run_id = run_id
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire(self._run_id)
+
+    async def __aexit__(self, *_ended: object) -> None:
+        self._slots.release(self._run_id)

@@ -76,22 +76,23 @@ class Starter:
         self._config = config
         self._clock = clock
 
-    async def start(self, request: RunRequest, caller: Caller, options: RunOptions = RunOptions()) -> str:
+    async def start(self, request: RunRequest, caller: Caller, options: RunOptions | None = None) -> str:
         """Check a request, record its run and queue it; gives the run's id.
 
         Raises a Refused, SuiteNotFound or LogUnavailable, and then nothing was started.
         """
+        added = options or RunOptions()
         with self._queue.place():
             files = await self._read(request.config)
             chosen = _choose(files, request.suite)
             self._check_needs(chosen)
             pinned = await self._pin(chosen, request.tags or [])
             warnings = _left_out(pinned, request.suite)
-            plan = _apply(options, without_left_out(self._plan(files, chosen, request), pinned))
+            plan = _apply(added, without_left_out(self._plan(files, chosen, request), pinned))
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
             started = _started(plan, digest(content), pinned, request, caller, warnings)
-            run_id = await self._record(started, options.run_id)
+            run_id = await self._record(started, added.run_id)
         self._queue.put(run_id, taken_over=False)
         return run_id
 

@@ -17,7 +17,7 @@ _FRAME = 100  # names of fields, braces, quotes
 
 
 class Columns(NamedTuple):
-    """Where the cells of a row belong: the place of each field and of each key of the metadata, `count` in all.
+    """Where the cells of a row belong: the place of each field and of each key of the metadata, `width` in all.
 
     A row of `usual_characters` is never over the limit as JSON, whatever they are.
     """
@@ -27,7 +27,7 @@ class Columns(NamedTuple):
     expected: int
     tags: int | None
     metadata: list[tuple[str, int]]
-    count: int
+    width: int
     usual_characters: int
 
     def tags_of(self, cells: list[str]) -> list[str]:

@@ -50,7 +50,7 @@ def has_more_rows(path: Path, rows: int) -> bool:
 def _read_fast(row: Row, columns: Columns) -> Example | None:
     """Take a row that holds nothing unusual; None for any other."""
     cells = row.cells
-    if len(cells) != columns.count:
+    if len(cells) != columns.width:
         return None
     name = cells[columns.id]
     if not 0 < len(name) <= _ID_CHARACTERS or not name.isprintable():
@@ -67,8 +67,8 @@ def _read_slowly(row: Row, columns: Columns, mistakes: MistakeList) -> Example |
     if row.fault:
         mistakes.add(row.fault, row.line)
         return None
-    if len(row.cells) != columns.count:
-        mistakes.add(f"has {len(row.cells)} cells, the header has {columns.count} columns", row.line)
+    if len(row.cells) != columns.width:
+        mistakes.add(f"has {len(row.cells)} cells, the header has {columns.width} columns", row.line)
         return None
     written: dict[str, object] = {name: row.cells[getattr(columns, name)] for name in ("id", "input", "expected")}
     written |= {"tags": columns.tags_of(row.cells), "metadata": columns.metadata_of(row.cells)}

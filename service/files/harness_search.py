@@ -1,12 +1,16 @@
 """Harness files named on the command line, or found below a folder, as a configuration of their own."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from domain.errors import InvalidFiles
 from domain.mistakes import Mistake
 from domain.rules import find_suite_faults
 from domain.spec import Config, Suite
+from domain.written import Name
 from service.files.config import ConfigFiles
 from service.files.harness_file import HarnessFile, read_harness
 from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
@@ -15,6 +19,7 @@ from service.files.tree import Mapping
 from service.files.yaml_tree import parse_yaml
 
 _KEYS = {"dataset", "model", "graders"}
+_WRITTEN_KEY = re.compile(rb"^(dataset|model|graders)\s*:", re.MULTILINE)
 
 
 def read_paths(paths: Sequence[str], folder: Path, base: Config | None) -> ConfigFiles:
@@ -23,11 +28,12 @@ def read_paths(paths: Sequence[str], folder: Path, base: Config | None) -> Confi
     A folder stands for the harness files below it: any YAML with `dataset`, `model` and `graders`.
     Raises InvalidFiles with every mistake.
     """
-    mistakes: list[Mistake] = []
-    harnesses = [_read_path(path, folder, mistakes) for path in dict.fromkeys(paths)]
+    names = list(dict.fromkeys(Path(path).as_posix() for path in paths))
+    mistakes = [mistake for name in names for mistake in _name_mistakes(name)]
+    harnesses = [_read_path(name, folder, mistakes) for name in names]
     suites = [
-        Suite(name=_suite_name(path), harnesses=[harness.file for harness in of_path])
-        for path, of_path in zip(dict.fromkeys(paths), harnesses, strict=True)
+        Suite(name=name, harnesses=[harness.file for harness in of_path])
+        for name, of_path in zip(names, harnesses, strict=True)
     ]
     for index, (suite, of_suite) in enumerate(zip(suites, harnesses, strict=True)):
         mistakes += _suite_mistakes(index, suite, of_suite)
@@ -39,13 +45,16 @@ def read_paths(paths: Sequence[str], folder: Path, base: Config | None) -> Confi
     return ConfigFiles(folder / "matchspec.yml", own, harnesses)
 
 
-def _suite_name(path: str) -> str:
-    return Path(path).as_posix()
+def _name_mistakes(name: str) -> Iterator[Mistake]:
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        yield Mistake("can't name a suite: at most 256 characters, none of them a control character", file=name)
 
 
 def _read_path(path: str, folder: Path, mistakes: list[Mistake]) -> list[HarnessFile]:
     named = folder / path
-    files = sorted(_find(named, folder)) if named.is_dir() else [Path(path).as_posix()]
+    files = sorted(_find(named, folder)) if _is_folder(named) else [path]
     if not files:
         mistakes.append(Mistake("holds no harness file: no YAML with dataset, model and graders", file=path))
     found = []
@@ -61,6 +70,13 @@ def _read_path(path: str, folder: Path, mistakes: list[Mistake]) -> list[Harness
     return found
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long to be one
+        return False
+
+
 def _find(below: Path, folder: Path) -> Iterator[str]:
     for path in below.rglob("*.y*ml"):
         hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
@@ -69,10 +85,14 @@ def _find(below: Path, folder: Path) -> Iterator[str]:
 
 
 def _is_harness(path: Path) -> bool:
+    """Tell whether a file is a harness file, or would be if its YAML were not broken: that must be told."""
     try:
-        root = parse_yaml(read_regular(path, CONFIG_BYTES), path.name).root
+        content = read_regular(path, CONFIG_BYTES)
     except CantReadError:
         return False
+    root = parse_yaml(content, path.name).root
+    if root is None:
+        return len(set(_WRITTEN_KEY.findall(content))) == len(_KEYS)
     return isinstance(root, Mapping) and root.entries.keys() >= _KEYS
 
 

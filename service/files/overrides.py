@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Container, Iterator, Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import msgspec
 
 from domain.errors import InvalidFiles
-from domain.mistakes import Mistake, nearest
+from domain.mistakes import Mistake
 from domain.spec import Config, Defaults, Output, Statistics
 from service.files import tree
 from service.files.typed import convert
@@ -78,8 +79,8 @@ def find_unknown_variables(environment: Mapping[str, str], named: Container[str]
 
 
 def _hint(name: str, known: set[str]) -> str:
-    hint = nearest(name, known)
-    return hint if "did you mean" in hint else "; docs/environment.md lists those that there are"
+    close = get_close_matches(name.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in known], n=1)
+    return f" (did you mean '{PREFIX}{close[0]}'?)" if close else "; docs/environment.md lists those that there are"
 
 
 def _values(environment: Mapping[str, str]) -> dict[str, object]:

@@ -3,8 +3,6 @@
 from array import array
 from collections.abc import Iterator
 
-import numpy as np
-
 from service.files.mistake_list import LISTED_MISTAKES, MistakeList
 
 
@@ -26,6 +24,8 @@ class SeenIds:
 
         `rows` gives line and id of the same rows once more; it is read only where it is needed.
         """
+        import numpy as np  # noqa: PLC0415 - a fifth of a start; the thread that checks a dataset loads it
+
         digests = np.frombuffer(self._digests, np.int64)
         order = np.argsort(digests, kind="stable")
         ranked = digests[order]

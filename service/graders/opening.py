@@ -19,8 +19,6 @@ from domain.secrets import Secrets
 from service.graders.factories import find_code_faults
 from service.graders.grader import Grader
 from service.graders.judge import open_judge
-from service.graders.local_embeddings import local_model_missing
-from service.graders.similarity import Similarity, open_similarity
 from service.graders.user_grader import open_python_grader
 
 
@@ -28,6 +26,9 @@ def find_missing(spec: Spec, folder: Path, place: Place) -> list[Fault]:
     """Tell what a grader, which stands at `place`, needs and this machine lacks: a file, a package."""
     match spec:
         case SemanticSimilarityGrader(config=config) if config.embedding_endpoint is None:
+            # Embeddings bring numpy, a fifth of a start: whoever compares none does not wait for it.
+            from service.graders.local_embeddings import local_model_missing  # noqa: PLC0415
+
             missing = local_model_missing()
             return [Fault(place, missing)] if missing else []
         case PythonGrader() | RegisteredGrader():
@@ -50,7 +51,7 @@ class GraderOpener:
 
     def __init__(self, world: GraderWorld) -> None:
         self._world = world
-        self._similarities: dict[SemanticSimilarityConfig, Similarity] = {}
+        self._similarities: dict[SemanticSimilarityConfig, Grader] = {}
         self._opened: list[Grader] = []
 
     def open(
@@ -75,6 +76,8 @@ class GraderOpener:
         world = self._world
         match spec:
             case SemanticSimilarityGrader():
+                from service.graders.similarity import open_similarity  # noqa: PLC0415 - as above
+
                 similarity = open_similarity(spec, world.environment, world.transport, world.secrets)
                 self._similarities[spec.config] = similarity
                 return similarity

@@ -39,10 +39,9 @@ class LogReader:
 
     @classmethod
     async def open_to_read(cls, path: Path) -> Self:
-        """Open a log that is there; LogUnavailable where it can't be opened, LogUnreadable where it is none of ours."""
-        resolved = path.resolve()
+        """Open a log by its absolute path; LogUnavailable where it can't be opened, LogUnreadable where it is none of ours."""
         try:
-            reader = cls(resolved, await open_reading(resolved))
+            reader = cls(path, await open_reading(path))
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"can't open the log {path}: {error}") from error
         try:

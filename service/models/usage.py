@@ -14,10 +14,8 @@ def usage_in(reply: object) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     for sent, received in _NAMES:
-        tokens = (usage.get(sent), usage.get(received, 0))
-        match tokens:
-            case (int(sent_tokens), int(received_tokens)) if all(0 <= number <= MOST for number in tokens):
-                return Usage(input_tokens=int(sent_tokens), output_tokens=int(received_tokens))
-            case _:
-                continue
+        tokens = [usage.get(sent), usage.get(received, 0)]
+        counts = [count for count in tokens if isinstance(count, int) and not isinstance(count, bool)]
+        if len(counts) == len(tokens) and all(0 <= count <= MOST for count in counts):
+            return Usage(input_tokens=counts[0], output_tokens=counts[1])
     return None

@@ -1,0 +1,26 @@
+"""Where a command looks for a configuration that it can do without."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.errors import InvalidFiles
+from service.files.finding import find_config
+
+
+class Places(NamedTuple):
+    """The environment, the folder in which the command was typed, the user's own folder."""
+
+    environment: Mapping[str, str]
+    cwd: Path
+    home: Path
+
+
+def find_config_if_any(explicit: str | None, places: Places) -> Path | None:
+    """Find the configuration; None where there is none. InvalidFiles where one was named and is not there."""
+    try:
+        return find_config(explicit, *places)
+    except InvalidFiles:
+        if explicit or places.environment.get("MATCHSPEC_CONFIG"):
+            raise
+        return None
