@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from doc_pages import API, LOG_FORMAT, README, VERDICT, block, commands, marked_tables, write_files
 from live import Document, Live, in_process, run_through, serving, wait_for_end
+from server import MATCHSPEC
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:
@@ -53,6 +54,21 @@ def steady(document: str) -> object:
     document = re.sub(r"run-\d{8}-\d{6}-[0-9a-f]{4}", "RUN", document)
     document = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", document)
     return json.loads(re.sub(r'"(latency_ms|duration_seconds)": [\d.]+', r'"\1": 0', document))
+
+
+def without_times(report: str) -> str:
+    """A report with run ids, times and durations made equal."""
+    return re.sub(r"\d{8}-\d{6}(-[0-9a-f]{4})?|\d+\.\d s", "T", report)
+
+
+def test_the_readme_runs_without_a_server(tmp_path: Path) -> None:
+    """`matchspec run` in the README's folder prints what the README shows, but for times and ids."""
+    write_files(README, tmp_path)
+    arguments = block(README, "run-here").split()[1:]
+    finished = subprocess.run(
+        [MATCHSPEC, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert without_times(finished.stdout) == without_times(block(README, "run-here-output"))
 
 
 @pytest.mark.slow

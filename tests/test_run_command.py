@@ -248,9 +248,7 @@ def test_a_dry_run_asks_nothing(tmp_path: Path) -> None:
     graders = [EXACT, {"type": "contains", "threshold": 0.5}]
     model = {"type": "command", "command": ["touch", str(tmp_path / "asked")]}
     one = suite("qa", "qa-v1", thresholds={"exact_match": 0.9})
-    write_project(
-        tmp_path, examples=examples(3), model=model, graders=graders, suites=[one], harness={"repeats": 2}
-    )
+    write_project(tmp_path, examples=examples(3), model=model, graders=graders, suites=[one], harness={"repeats": 2})
     called = call(tmp_path, "run", "--dry-run")
     assert called == Called(
         0,

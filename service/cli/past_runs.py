@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.errors import LogUnreadable, MatchspecError, RunNotFound
+from domain.errors import LogError, MatchspecError, RunNotFound
 from domain.spec import Statistics
 from projections.views import Views
 from service.api import documents
@@ -67,7 +67,7 @@ async def _list_if_whole(log: Path) -> list[_Found]:
     """List nothing for a log that a process was about to make when it was killed."""
     try:
         return await _list(log)
-    except LogUnreadable:
+    except LogError:
         return []
 
 

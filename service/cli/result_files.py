@@ -66,6 +66,7 @@ def _write(path: Path, content: bytes) -> Path:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise MatchspecError(f"can't write {path}: {error.strerror}") from error
     return path

@@ -69,7 +69,7 @@ class CallSlots:
 
 
 class _Held:
-    """A slot for the time of a block. A class, since `asynccontextmanager` costs four times as much."""
+    """A slot for the time of a block. A class: `asynccontextmanager` costs half as much again, once a call."""
 
     __slots__ = ("_run_id", "_slots")
 

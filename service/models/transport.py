@@ -1,6 +1,6 @@
 """HTTP to models: httpx's requests and responses over connections of our own, which are kept for the next request.
 
-It costs a third of aiohttp in CPU. No limit on connections and no timeout: both are the caller's.
+It costs half of aiohttp in CPU. No limit on connections and no timeout: both are the caller's.
 """
 
 import asyncio
