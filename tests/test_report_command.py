@@ -42,9 +42,8 @@ def test_a_run_by_its_id(tmp_path: Path) -> None:
 
 def test_the_latest_of_runs_in_the_same_second(tmp_path: Path) -> None:
     """Names tell seconds only; the log tells which run started last."""
-    for _ in range(4):
-        last = six(tmp_path)
-    assert call(tmp_path, "report").stdout == last
+    reports = [six(tmp_path) for _ in range(4)]
+    assert call(tmp_path, "report").stdout == reports[-1]
 
 
 def test_a_result_file(tmp_path: Path) -> None:

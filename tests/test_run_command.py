@@ -13,10 +13,10 @@ WRONG: Fields = {"id": "bad", "input": "x", "expected": "y"}
 GOLDEN = Path(__file__).parent / "golden" / "run"
 
 
-def six(folder: Path, threshold: float = 0.99, **settings: object) -> Path:
+def six(folder: Path, threshold: float = 0.99) -> Path:
     """A project whose model answers five of six questions rightly."""
     one = suite("qa", "qa-v1", thresholds={"overall": threshold})
-    return write_project(folder, examples=[*examples(5), WRONG], suites=[one], **settings)
+    return write_project(folder, examples=[*examples(5), WRONG], suites=[one])
 
 
 def steady(text: str) -> str:
@@ -270,6 +270,15 @@ def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path, arguments: list[st
     assert (called.code, called.stdout) == (2, "")
 
 
+def test_a_dry_run_looks_for_what_is_needed(tmp_path: Path) -> None:
+    """A grader's script that is not there is told as the run would tell it."""
+    write_project(tmp_path, graders=[{"type": "python", "config": {"callable": "none.py:grade"}}])
+    dry, real = call(tmp_path, "run", "--dry-run"), call(tmp_path, "run")
+    assert (dry.code, real.code) == (2, 2)
+    assert dry.stderr == real.stderr
+    assert "none.py: no such file" in dry.stderr
+
+
 def test_a_dry_run_reads_datasets_to_their_ends(tmp_path: Path) -> None:
     """A bad row is found without a run."""
     six(tmp_path)
@@ -292,7 +301,8 @@ def test_a_config_elsewhere_keeps_its_own_runs(tmp_path: Path) -> None:
 
 def test_each_suite_has_intervals_where_it_sets_statistics(tmp_path: Path) -> None:
     """With `min_sample_size` the rows are a table, and six examples are few."""
-    six(tmp_path, 0.8, statistics={"min_sample_size": 10})
+    one = suite("qa", "qa-v1", thresholds={"overall": 0.8})
+    write_project(tmp_path, examples=[*examples(5), WRONG], suites=[one], statistics={"min_sample_size": 10})
     called = call(tmp_path, "run")
     assert called.code == 0
     assert "[low confidence — n=6]" in called.stdout

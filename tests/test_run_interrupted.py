@@ -55,7 +55,7 @@ def result_of(folder: Path, stdout: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
-    """130, no report, no result file; the command it names ends the run as if nothing had been, asking nothing twice."""
+    """130, no report, no result file; the command it names finishes the run, asking nothing twice."""
     write_slow(tmp_path)
     process = start(tmp_path)
     process.send_signal(number)

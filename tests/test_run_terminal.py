@@ -20,9 +20,9 @@ def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
     """All that a command writes to a terminal of 100 columns; it must pass."""
     ours, theirs = pty.openpty()
     variables = {"HOME": str(folder / "no-home"), "TERM": "xterm-256color", "COLUMNS": "100"} | variables
-    env = {
-        name: value for name, value in environment(**variables).items() if name != "NO_COLOR" or "NO_COLOR" in variables
-    }
+    env = environment(**variables)
+    if "NO_COLOR" not in variables:
+        env.pop("NO_COLOR", None)
     process = subprocess.Popen(
         [MATCHSPEC, *arguments], cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )

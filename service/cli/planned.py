@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from domain.errors import InvalidFiles, NoExamples, SuiteNotFound
+from domain.errors import NoExamples, SuiteNotFound
 from domain.examples import is_selected
 from domain.grader_spec import Grader, grader_name
 from domain.mistakes import nearest
 from domain.spec import Suite
-from service.files.config import ConfigFiles, missing_variables
+from service.execution.starting import check_needs
+from service.files.config import ConfigFiles
 from service.files.datasets import read_examples
 from service.files.harness_file import HarnessFile
 
@@ -21,9 +22,7 @@ def describe_plan(files: ConfigFiles, suite: str | None, tags: Sequence[str], en
     if not chosen:
         known = [one.name for one in files.config.suites]
         raise SuiteNotFound(f"no suite '{suite}'{nearest(suite or '', known)}")
-    missing = missing_variables([harness for _, harnesses in chosen for harness in harnesses], environment)
-    if missing:
-        raise InvalidFiles(missing)
+    check_needs([harness for _, harnesses in chosen for harness in harnesses], environment)
     counts = [[_count(one, harness, tags) for harness in harnesses] for one, harnesses in chosen]
     calls = sum(map(sum, counts))
     if not calls:

@@ -18,23 +18,40 @@ FALL = 0.5
 """What a limit is multiplied with when the service says that it has too much to do."""
 
 
+class Load:
+    """The calls in flight at one service, and how often their limit has fallen."""
+
+    def __init__(self) -> None:
+        self.slots = CallSlots(math.inf)
+        self.falls = 0
+
+    def fall(self) -> None:
+        """Halve what is in flight."""
+        self.falls += 1
+        self.slots.limit = max(1.0, math.floor(min(self.slots.limit, self.slots.used) * FALL))
+
+    def recover(self) -> None:
+        """Grow by one for a round of answers."""
+        self.slots.limit += 1 / self.slots.limit
+
+
 class Pace:
-    """One service's pace. The limit of calls in flight is absent until the service first says 429 or 503.
+    """How one model asks its service. The limit of calls in flight is absent until the service first says 429 or 503.
 
     It then falls to half of the calls in flight, at most once for those that were under way together, and grows by
-    one for each round of answers (additive increase, multiplicative decrease: Chiu and Jain 1989).
+    one for each round of answers (additive increase, multiplicative decrease: Chiu and Jain 1989). `load` is shared by
+    all that ask the same service.
     """
 
-    def __init__(self, requests_per_minute: float | None, *, adaptive: bool) -> None:
-        self._slots = CallSlots(math.inf)
+    def __init__(self, requests_per_minute: float | None, *, adaptive: bool, load: Load | None = None) -> None:
+        self._load = load or Load()
         self._adaptive = adaptive
         self._limiter = AsyncLimiter(1, 60 / requests_per_minute) if requests_per_minute else None
-        self._falls = 0
 
     @property
     def limit(self) -> float:
         """How many calls there may be in flight now."""
-        return self._slots.limit
+        return self._load.slots.limit
 
     def call(self, run_id: str) -> "_Turn":
         """Wait for a turn and hold it around one attempt; how the attempt ends moves the limit."""
@@ -42,26 +59,22 @@ class Pace:
 
     async def acquire(self, run_id: str) -> int:
         """Wait for a turn; what it gives is to be told when the turn ends."""
-        await self._slots.acquire(run_id)
+        await self._load.slots.acquire(run_id)
         if self._limiter:
             try:
                 await self._limiter.acquire()
             except BaseException:
-                self._slots.release(run_id)
+                self._load.slots.release(run_id)
                 raise
-        return self._falls
+        return self._load.falls
 
     def release(self, run_id: str, falls: int, error: BaseException | None) -> None:
         """End a turn that began after so many falls."""
         if error is None:
-            self._slots.limit += 1 / self._slots.limit
-        elif isinstance(error, ModelError) and error.overloaded and self._adaptive and falls == self._falls:
-            self._fall()
-        self._slots.release(run_id)
-
-    def _fall(self) -> None:
-        self._falls += 1
-        self._slots.limit = max(1.0, math.floor(min(self._slots.limit, self._slots.used) * FALL))
+            self._load.recover()
+        elif isinstance(error, ModelError) and error.overloaded and self._adaptive and falls == self._load.falls:
+            self._load.fall()
+        self._load.slots.release(run_id)
 
 
 class _Turn:
@@ -82,10 +95,11 @@ class _Turn:
 
 
 class Paces:
-    """The paces of all services in use, by endpoint, key and settings."""
+    """The paces of all models in use. Those with one endpoint and key share their load; their rate if it is the same."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._loads: dict[tuple[str, str], Load] = {}
         self._paces: dict[tuple[object, ...], Pace] = {}
 
     def of(self, model: Model) -> Pace | None:
@@ -93,9 +107,11 @@ class Paces:
         if not isinstance(model, HttpModel | OpenAIModel):
             return None
         endpoint = model.endpoint if isinstance(model, HttpModel) else model.base_url
-        key = (self._expanded(endpoint), self._identity(model), model.requests_per_minute, model.adaptive)
+        service = (self._expanded(endpoint), self._identity(model))
+        key = (service, model.requests_per_minute, model.adaptive)
         if key not in self._paces:
-            self._paces[key] = Pace(model.requests_per_minute, adaptive=model.adaptive)
+            load = self._loads.setdefault(service, Load())
+            self._paces[key] = Pace(model.requests_per_minute, adaptive=model.adaptive, load=load)
         return self._paces[key]
 
     def _identity(self, model: HttpModel | OpenAIModel) -> str:

@@ -1,7 +1,7 @@
 """From `POST /run` to its 202: what can be wrong with a run is found here, before it is recorded."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -85,7 +85,7 @@ class Starter:
         with self._queue.place():
             files = await self._read(request.config)
             chosen = _choose(files, request.suite)
-            self._check_needs(chosen)
+            check_needs([harness for one in chosen for harness in one.harnesses], self._world.environment)
             pinned = await self._pin(chosen, request.tags or [])
             warnings = _left_out(pinned, request.suite)
             plan = _apply(added, without_left_out(self._plan(files, chosen, request), pinned))
@@ -100,18 +100,6 @@ class Starter:
         if config is None:
             return await self._config.load()
         return await asyncio.to_thread(lambda: read_config(resolve_requested(config, self._world.root)))
-
-    def _check_needs(self, chosen: Sequence[_Chosen]) -> None:
-        harnesses = [harness for one in chosen for harness in one.harnesses]
-        mistakes = missing_variables(harnesses, self._world.environment)
-        mistakes += [
-            Mistake(fault.message, harness.file, harness.line_of(*fault.place), show_path(fault.place))
-            for harness in harnesses
-            for index, grader in enumerate(harness.spec.graders)
-            for fault in find_missing(grader, harness.folder, ("graders", index))
-        ]
-        if mistakes:
-            raise InvalidFiles(mistakes)
 
     async def _pin(self, chosen: Sequence[_Chosen], tags: Sequence[str]) -> list[PinnedHarness]:
         datasets: dict[object, Pinned | None] = {}
@@ -156,6 +144,19 @@ class Starter:
             except (WrongVersion, RunClosed):
                 continue
             return run_id
+
+
+def check_needs(harnesses: Sequence[HarnessFile], environment: Mapping[str, str]) -> None:
+    """Raise InvalidFiles with every variable, script and package that the harnesses need and this machine lacks."""
+    mistakes = missing_variables(harnesses, environment)
+    mistakes += [
+        Mistake(fault.message, harness.file, harness.line_of(*fault.place), show_path(fault.place))
+        for harness in harnesses
+        for index, grader in enumerate(harness.spec.graders)
+        for fault in find_missing(grader, harness.folder, ("graders", index))
+    ]
+    if mistakes:
+        raise InvalidFiles(mistakes)
 
 
 def _choose(files: ConfigFiles, name: str | None) -> list[_Chosen]:
