@@ -22,6 +22,8 @@ _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
+# What may stand beside `${NAME}`, here a blank line: a scheme (`Bearer `), a cookie's or parameter's name (`session=`).
+_LEAVES_SECRETS_OUT = re.compile(r"(?:(?:[A-Za-z]{1,20} )?(?:[A-Za-z_.-]{1,40}=)?\n[;,]? ?)+")
 _USER_IN_URL = re.compile(r"//[^/?#]*@")
 
 
@@ -116,7 +118,7 @@ def _header_faults(name: str, value: str) -> Iterator[Fault]:
         yield Fault(place, "holds a `${` that begins no ${NAME}")
     if _NOT_IN_HEADER.search(value):
         yield Fault(place, "must be ASCII text on one line")
-    if name.lower() in SECRET_HEADERS and not variables.names(value):
+    if name.lower() in SECRET_HEADERS and not _LEAVES_SECRETS_OUT.fullmatch(variables.blank(value)):
         yield Fault(place, "must not hold the secret itself; use api_key_env, or ${NAME} with a variable that holds it")
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from domain.grader_rules import find_service_variables
 from domain.grader_spec import Grader
@@ -19,7 +20,7 @@ class Secrets:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         named = [(name, value) for name, value in sorted(values.items(), reverse=True) if len(value) >= SHORTEST]
-        self._names = {shape: name for name, value in named for shape in (value, _escaped(value))}
+        self._names = {shape: name for name, value in named for shape in _shapes(value)}
         longest_first = sorted(self._names, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
@@ -50,6 +51,12 @@ def grader_variables(grader: Grader) -> set[str]:
     return {name for _, name in find_service_variables(grader, ())}
 
 
-def _escaped(value: str) -> str:
-    """Give the value as it stands within a JSON string: quotes and backslashes look different there."""
-    return json.dumps(value, ensure_ascii=False)[1:-1]
+def _shapes(value: str) -> list[str]:
+    """Give the value as it is, as it stands within a JSON string, and as it stands within an address."""
+    in_json = json.dumps(value, ensure_ascii=False)[1:-1]
+    return [value, in_json, quote(value, errors="replace"), quote(value, safe="", errors="replace"), _in_url(value)]
+
+
+def _in_url(value: str) -> str:
+    """Encode only what an address can't hold, as HTTP clients do."""
+    return quote(value, safe="!#$%&'()*+,/:;=?@[]~\\^`{|}", errors="replace")

@@ -42,4 +42,5 @@ def wilson(share: float, n: int, confidence_level: float) -> Interval:
     center = share + half
     margin = sqrt(z * z * share * (1 - share) / n + half * half)
     scale = 1 + 2 * half
-    return Interval(max(0.0, (center - margin) / scale), min(1.0, (center + margin) / scale))
+    # The interval holds the share, also where rounding says otherwise.
+    return Interval(max(0.0, min(share, (center - margin) / scale)), min(1.0, max(share, (center + margin) / scale)))

@@ -35,3 +35,8 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
         return value
 
     return _REFERENCE.sub(value_of, text)
+
+
+def blank(text: str) -> str:
+    """Put a line break, which a value can't hold, for every `${NAME}`."""
+    return _REFERENCE.sub("\n", text)

@@ -23,7 +23,7 @@ from service.execution.runner import Runner
 from service.execution.slots import CallSlots
 from service.execution.starting import Starter
 from service.execution.world import World
-from service.files.config import ConfigFiles
+from service.files.config import ConfigFiles, secret_names
 from service.log.event_log import EventLog
 from service.models.transport import open_transport
 from service.results import ResultReader
@@ -128,6 +128,7 @@ def _make_world(
         process=f"pid {os.getpid()} on {socket.gethostname()}",
         stopping=asyncio.Event(),
         draw=draw,
+        secret_names=secret_names(settings.config),
     )
 
 

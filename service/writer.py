@@ -53,6 +53,7 @@ class Writer:
         self._writable = asyncio.Event()
         self._writable.set()
         self._closing = False
+        self._failing = False
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -149,6 +150,9 @@ class Writer:
         except LogUnavailable as error:
             await self._recover(error, accepted)
             return
+        if self._failing:
+            self._failing = False
+            logger.warning("the log can be written again")
         for one in recorded:
             self._show(one)
         for pending in accepted:
@@ -190,16 +194,17 @@ class Writer:
     async def _recover(self, error: LogUnavailable, failed: Sequence[_Pending]) -> None:
         """After a commit that may or may not have happened: look what is there, fold it again, then go on."""
         self._writable.clear()
-        logger.error("%s", error)
+        if not self._failing:
+            logger.error("%s", error)
+        self._failing = True
         waiting, self._waiting = [*failed, *self._waiting], []
         for pending in waiting:
             _answer(pending, LogUnavailable(str(error)))
-        while not await self._reopened():
-            if self._closing:
-                return
+        while not self._closing:
             await asyncio.sleep(RETRY_SECONDS)
-        self._writable.set()
-        logger.warning("the log can be written again")
+            if await self._reopened():
+                self._writable.set()
+                return
 
     async def _reopened(self) -> bool:
         try:

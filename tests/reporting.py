@@ -3,7 +3,7 @@
 import msgspec
 from hypothesis import strategies as st
 
-from service.reports.document import ResultDocument, ResultExample, ResultRow, Usage
+from service.reports.document import ResultDocument, ResultExample, ResultInformation, ResultRow, Usage
 
 NASTY = (
     *("\x1b[31m", "\x00", "\x9b", "\r\n", "\u2028", "\u202e", "\ufffe", "\t", " "),
@@ -142,7 +142,7 @@ def two_suites() -> ResultDocument:
             row("overall", 0.8, 0.75, suite="maths", harness="maths-v1"),
             row("regex", None, 0.5, passed=False, n=0, suite="maths", harness="maths-v1"),
         ],
-        informational=[row("llm_judge", 0.4, 0.5, passed=False, suite="maths", harness="maths-v1")],
+        informational=[ResultInformation(name="llm_judge", score=0.4, n=2, suite="maths", harness="maths-v1")],
         examples=[wrong, example(harness="maths-v1", suite="maths")],
         usage=Usage(input_tokens=12345, output_tokens=678),
         cost=0.01234,

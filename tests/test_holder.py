@@ -75,6 +75,21 @@ async def test_a_log_under_another_name_is_the_same_log(tmp_path: Path) -> None:
     await log.close()
 
 
+@pytest.mark.parametrize("disguise", ["hard link", "lock file deleted"])
+async def test_a_log_is_held_itself(tmp_path: Path, disguise: str) -> None:
+    """Neither another name for the same file nor the loss of the lock file lets a second process in."""
+    path, other = tmp_path / "matchspec.db", tmp_path / "other.db"
+    with holding(path) as process:
+        if disguise == "hard link":
+            other.hardlink_to(path)
+        else:
+            Path(f"{path}.lock").unlink()
+            other = path
+        with pytest.raises(LogInUse, match="in use by another process"):
+            await EventLog.open(other, AT)
+        assert process.poll() is None
+
+
 async def test_readers_may_always_read(tmp_path: Path) -> None:
     """Another program reads the log while it is written."""
     path = tmp_path / "matchspec.db"
@@ -137,9 +152,11 @@ async def test_a_log_that_is_closed_at_this_moment_is_no_crash(tmp_path: Path, m
     path = tmp_path / "matchspec.db"
     first = await EventLog.open(path, AT)
     flock = fcntl.flock
+    open_yet = [first]
 
     def close_first(descriptor: int, operation: int) -> None:
-        first._lock.release()
+        if open_yet:
+            open_yet.pop()._lock.release()
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", close_first)

@@ -139,7 +139,7 @@ async def test_a_path_with_functions_that_fails_is_told() -> None:
     failed = await failure_of(http_model(answering('{"a": 1}'), response_path="length(a)"))
     nothing = await failure_of(http_model(answering('{"a": []}'), response_path="a[?b].c | [0]"))
 
-    assert str(failed).startswith("response_path length(a) failed on the reply: In function length()")
+    assert failed.message.startswith("response_path length(a) failed on the reply: In function length()")
     assert str(nothing) == "response_path a[?b].c | [0]: nothing was found in the reply"
 
 

@@ -1,7 +1,9 @@
 """No secret is ever in the log or in a result: not from a reply, an error, or a command's output."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -95,6 +97,47 @@ async def test_a_refusal_that_is_cut_off_inside_the_key(config: Path, before: in
     (example,) = (await result_of(config, FakeModel(answer)))["examples"]
 
     assert "401 Unauthorized: xxx" in example["error"]
+
+
+@pytest.mark.parametrize("before", [150, 176, 190, 199])
+async def test_a_reply_that_is_no_json_with_the_key_in_it(config: Path, before: int) -> None:
+    """The beginning of a reply that can't be read shows no beginning of a value, nor does a list of its keys."""
+
+    async def answer(text: str) -> httpx.Response:
+        return httpx.Response(200, text="x" * before + KEY if text == "text" else f'{{"{"k" * before}{KEY}": 1}}')
+
+    write_project(config.parent, examples=asking("text", "object"), model=SECURED | {"response_path": "a.b"})
+    text, listed = (await result_of(config, FakeModel(answer)))["examples"]
+
+    assert "not valid JSON" in text["error"]
+    assert "an object is there" in listed["error"]
+
+
+async def test_a_key_that_comes_back_as_part_of_an_address(tmp_path: Path) -> None:
+    """A value is known in the encoding that addresses and JSON give it, not only as it is."""
+    odd = 'tok-en"x\\SECRET/12 34'
+
+    async def answer(_text: str) -> str:
+        return f"{quote(odd)} {quote(odd, safe='')} {json.dumps(odd)}"
+
+    write_project(tmp_path, examples=asking("q"), model=HTTP | {"headers": {"X-Key": "${ODD}"}})
+    async with serving(tmp_path / "matchspec.yml", FakeModel(answer), environment={"ODD": odd}) as client:
+        (example,) = (await client.over(await client.start()))["examples"]
+
+    assert example["output"] == '[secret ODD] [secret ODD] "[secret ODD]"'
+
+
+async def test_a_command_that_prints_the_key_of_a_suite_that_does_not_run(config: Path) -> None:
+    """The variables of every harness of the configuration count, whichever suite was asked for."""
+    says = {"type": "command", "command": ["printenv", "KEY"]}
+    write_harness(config.parent, "says", examples=asking("q"), model=says)
+    write_harness(config.parent, "secured", examples=asking("q"), model=SECURED)
+    write_config(config.parent, [suite("talk", "says"), suite("other", "secured")])
+
+    async with serving(config, environment=ENVIRONMENT) as client:
+        (example,) = (await client.over(await client.start(suite="talk")))["examples"]
+
+    assert example["output"] == "[secret KEY]"
 
 
 async def test_an_address_with_a_secret_in_it(config: Path) -> None:

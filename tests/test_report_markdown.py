@@ -77,7 +77,7 @@ def test_several_suites_and_harnesses_get_columns() -> None:
     assert "**Error:** no example of suite 'maths' has a score of grader 'regex'" in report
     assert "| grader | suite | harness | score | interval | threshold | status |" in report
     assert "| `exact_match` | `qa` | `qa-v1` | 0.74 |  | ≥ 0.70 | ✅ pass |" in report
-    assert "| `llm_judge` | `maths` | `maths-v1` | 0.40 |  | ≥ 0.50 | does not decide |" in report
+    assert "| `llm_judge` | `maths` | `maths-v1` | 0.40 |  |  | does not decide |" in report
     assert "| `regex` | `maths` | `maths-v1` |  |  | ≥ 0.50 | ❌ fail, no scores |" in report
     assert "12,345 tokens in, 678 out · cost 0.0123" in report
 

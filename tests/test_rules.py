@@ -198,8 +198,10 @@ def test_what_is_no_endpoint_is_told(endpoint: str, message: str) -> None:
 def test_a_secret_is_not_written_in_a_header(name: str) -> None:
     """A literal value is refused, a variable is not."""
     message = "must not hold the secret itself; use api_key_env, or ${NAME} with a variable that holds it"
-    assert http(headers={name: "sk-123"}) == [Fault(("model", "headers", name), message)]
-    assert http(headers={name: "Bearer ${KEY}"}) == []
+    for literal in ("sk-123", "sk-123-${KEY}", "Bearer sk-abc${KEY}", "${KEY} sk-123", "session=abc; key=${KEY}"):
+        assert http(headers={name: literal}) == [Fault(("model", "headers", name), message)]
+    for variable in ("${KEY}", "Bearer ${KEY}", "session=${KEY}; key=${OTHER}", "Token token=${KEY}"):
+        assert http(headers={name: variable}) == []
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,17 @@ async def test_suites_and_harnesses_without_examples_are_left_out_and_named(tmp_
     assert len(logged(config, "started")) == 1
 
 
+async def test_a_suite_without_harnesses_is_left_out_and_named(tmp_path: Path) -> None:
+    """With all suites, one that has no harness is told like one without examples."""
+    write_harness(tmp_path, "qa-v1", examples=examples(1))
+    config = write_config(tmp_path, [suite("full", "qa-v1"), suite("empty")])
+    async with serving(config) as client:
+        document = await client.run()
+
+    assert document["warnings"] == ["suite 'empty' is left out: it has no harness"]
+    assert document["suites"] == ["full"]
+
+
 async def test_two_suites_that_share_a_harness_each_ask_the_model(tmp_path: Path) -> None:
     """Every suite asks for itself: twice the calls, and examples and rows of both."""
     write_harness(tmp_path, "qa-v1", examples=examples(3), model=HTTP)

@@ -41,8 +41,7 @@ def test_no_success_has_a_lower_bound_of_exactly_0_and_only_successes_an_upper_o
 def test_an_interval_lies_in_0_to_1_around_the_score(share: float, n: int, level: float) -> None:
     """At every level that a config may name, however near to 0 or 1."""
     lower, upper = wilson(share, n, level)
-    assert 0.0 <= lower <= share + 1e-12
-    assert share - 1e-12 <= upper <= 1.0
+    assert 0.0 <= lower <= share <= upper <= 1.0
 
 
 def test_the_highest_level_below_1_has_an_interval() -> None:

@@ -1,6 +1,8 @@
 """The HTTP API: `docs/api.md`. Handlers decode, ask, and describe; nothing is decided here."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
@@ -80,13 +82,16 @@ async def get_result(run_id: FromPath[str], state: State) -> Response[bytes] | S
 
 @route("/results", http_method=READING)
 async def list_results(
+    request: Request[Any, Any, State],
     state: State,
     suite: FromQuery[str | None] = None,
     status: FromQuery[Literal["passed", "failed", "running", "error"] | None] = None,
     limit: FromQuery[Annotated[int, Parameter(ge=1, le=1000)]] = 20,
     offset: FromQuery[Annotated[int, Parameter(ge=0)]] = 0,
 ) -> Response[bytes]:
-    """List the runs, newest first."""
+    """List the runs, newest first. `/results/` names no run: a script that lost its run id must not go on."""
+    if request.scope["raw_path"].endswith(b"/"):
+        raise RunNotFound("/results/ is to be followed by a run id; the listing is at /results")
     api: Api = state.api
     return _json(documents.listing(api.views.listing.page(suite, status, limit, offset), limit, offset))
 
@@ -119,12 +124,20 @@ def _decode(body: bytes, content_type: str) -> RunRequest:
     text = _text(body)
     try:
         node = from_json(msgspec.json.decode(text))
+        json.loads(text, object_pairs_hook=_refuse_repeated)  # msgspec takes the last of equal keys
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest([Mistake(f"the body is not valid JSON: {why_not_json(text, error)}")]) from None
     wanted, mistakes, _ = convert(node, RunRequest)
     if wanted is None:
         raise InvalidRequest(_first(mistakes))
     return wanted
+
+
+def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
+    counts = Counter(key for key, _ in pairs)
+    repeated = [Mistake("is there more than once", field=key[:256]) for key, count in counts.items() if count > 1]
+    if repeated:
+        raise InvalidRequest(_first(repeated))
 
 
 def _first(mistakes: list[Mistake]) -> list[Mistake]:

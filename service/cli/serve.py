@@ -159,10 +159,15 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _suites(files: ConfigFiles) -> str:
+    count = len(files.config.suites)
+    return "1 suite" if count == 1 else f"{count} suites"
+
+
 def _greet(settings: Settings, service: Service, listening: socket.socket, host: str) -> None:
     address = f"[{host}]" if ":" in host else host
     click.echo(f"matchspec v{VERSION}")
-    click.echo(f"  config  {settings.config.path} ({len(settings.config.config.suites)} suites)")
+    click.echo(f"  config  {settings.config.path} ({_suites(settings.config)})")
     click.echo(f"  log     {settings.db}")
     if service.unfinished:
         click.echo(f"  resumed {', '.join(service.unfinished)}")

@@ -1,6 +1,6 @@
 """A harness at work, built from what the log has pinned."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Job(NamedTuple):
 @asynccontextmanager
 async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Job]]:
     """Prepare every harness of a run; ModelError or GraderError where one can't be used at all."""
-    secrets = _secrets(plan, world.environment)
+    secrets = _secrets(plan, world)
     opener = GraderOpener(GraderWorld(world.environment, world.transport, secrets, world.draw))
     try:
         yield [await _open_job(world, run, plan, opener, secrets, *asked) for asked in _asked(plan, run)]
@@ -121,11 +121,12 @@ def _patience(harness: PlannedHarness) -> Patience:
     return Patience(own or harness.timeout_seconds, harness.retries, harness.retry_delay_ms)
 
 
-def _secrets(plan: Plan, environment: Mapping[str, str]) -> Secrets:
-    """Those of all harnesses: a command's environment holds them all."""
+def _secrets(plan: Plan, world: World) -> Secrets:
+    """Those of all harnesses, of the plan or read since the start: a command's environment holds them all."""
     harnesses = [harness for suite in plan.suites for harness in suite.harnesses]
     named = set[str]().union(
         *(named_variables(harness.model) for harness in harnesses),
         *(grader_variables(grader) for harness in harnesses for grader in harness.graders),
     )
-    return Secrets({name: environment[name] for name in named if name in environment})
+    named |= world.secret_names
+    return Secrets({name: world.environment[name] for name in named if name in world.environment})

@@ -95,7 +95,7 @@ class _Turn:
 
 
 class Paces:
-    """The paces of all models in use. Those with one endpoint and key share their load; their rate if it is the same."""
+    """The paces of all models in use. Those with one endpoint and key share their load, and a rate that is the same."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

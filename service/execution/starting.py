@@ -23,7 +23,7 @@ from service.execution.code import find_code
 from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
 from service.execution.world import World
-from service.files.config import ConfigFiles, missing_variables, read_config
+from service.files.config import ConfigFiles, missing_variables, read_config, secret_names
 from service.files.datasets import is_longer_than, read_examples
 from service.files.finding import resolve_requested
 from service.files.harness_file import HarnessFile
@@ -84,10 +84,11 @@ class Starter:
         added = options or RunOptions()
         with self._queue.place():
             files = await self._read(request.config)
+            self._world.secret_names.update(secret_names(files))
             chosen = _choose(files, request.suite)
             check_needs([harness for one in chosen for harness in one.harnesses], self._world.environment)
             pinned = await self._pin(chosen, request.tags or [])
-            warnings = _left_out(pinned, request.suite)
+            warnings = _empty(chosen) + _left_out(pinned, request.suite)
             plan = _apply(added, without_left_out(self._plan(files, chosen, request), pinned))
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
@@ -165,11 +166,15 @@ def _choose(files: ConfigFiles, name: str | None) -> list[_Chosen]:
         suites = [one for one in suites if one.suite.name == name]
         if not suites:
             hint = nearest(name, [suite.name for suite in files.config.suites])
-            raise SuiteNotFound(f"no suite '{name}' in {files.path.name}{hint}")
+            raise SuiteNotFound(f"no suite '{name[:256]}' in {files.path.name}{hint}")
     if not any(one.harnesses for one in suites):
         which = f"suite '{name}' has" if name is not None else "the configuration's suites have"
         raise Refused(f"{which} no harness: there is nothing to run")
     return suites
+
+
+def _empty(chosen: Sequence[_Chosen]) -> list[str]:
+    return [f"suite '{suite.name}' is left out: it has no harness" for suite, harnesses in chosen if not harnesses]
 
 
 def _left_out(pinned: Sequence[PinnedHarness], suite: str | None) -> list[str]:

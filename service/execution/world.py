@@ -18,6 +18,7 @@ class World(NamedTuple):
     """The log and its writer, the limits, the way to models. `root` is what the plans' paths are relative to.
 
     Once `stopping` is set, no new call is made. `draw` gives a random number below its argument.
+    `secret_names` are the variables that any harness names that was read so far: a command sees them all.
     """
 
     log: EventLog
@@ -30,6 +31,7 @@ class World(NamedTuple):
     process: str
     stopping: asyncio.Event
     draw: Callable[[int], int]
+    secret_names: set[str]
 
     def config_folder(self, plan: Plan) -> Path:
         """Where the plan's configuration stands."""

@@ -88,6 +88,11 @@ def variables_of(harness: HarnessFile) -> set[str]:
     return {name for _, name in _find_variables(harness.spec)}
 
 
+def secret_names(files: ConfigFiles) -> set[str]:
+    """Give the environment variables that any harness of a configuration names."""
+    return {name for harnesses in files.harnesses for harness in harnesses for name in variables_of(harness)}
+
+
 def _find_variables(harness: Harness) -> list[tuple[Place, str]]:
     graders = enumerate(harness.graders)
     of_graders = [found for index, grader in graders for found in find_service_variables(grader, ("graders", index))]

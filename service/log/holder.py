@@ -1,4 +1,8 @@
-"""One process writes a log at a time: a lock file beside it, held by flock, that says who holds it."""
+"""One process writes a log at a time, by flock: on a file beside it that says who holds it, and on the log itself.
+
+The second lock holds where the first can't: when that file was deleted, or the log has another name (a hard link).
+SQLite's own locks are of another kind and don't meet it.
+"""
 
 import fcntl
 import os
@@ -20,33 +24,53 @@ class Holder(msgspec.Struct, frozen=True):
 class LogLock:
     """The lock on a log. `crashed` tells whether the process before ended without letting go."""
 
-    def __init__(self, descriptor: int, crashed: bool) -> None:
+    def __init__(self, descriptor: int, log_descriptor: int, crashed: bool) -> None:
         self._descriptor = descriptor
+        self._log_descriptor = log_descriptor
         self.crashed = crashed
 
     @classmethod
     def take(cls, log: Path, now: str) -> Self:
         """Take the lock; LogInUse names the process that holds it."""
-        path = Path(f"{log}.lock")
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise LogUnavailable(f"can't write {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        descriptor = _open(Path(f"{log}.lock"))
+        if not _lock(descriptor):
             holder = _read(descriptor)
             os.close(descriptor)
-            raise LogInUse(_in_use(log, holder)) from None
+            raise LogInUse(_in_use(log, holder))
+        try:
+            log_descriptor = _open(log)
+        except LogUnavailable:
+            os.close(descriptor)
+            raise
+        if not _lock(log_descriptor):
+            os.close(log_descriptor)
+            os.close(descriptor)
+            raise LogInUse(_in_use(log, None))
         before = _read(descriptor)  # only now is it the last word of the process before
         _write(descriptor, msgspec.json.encode(Holder(os.getpid(), now)))
-        return cls(descriptor, crashed=before is not None)
+        return cls(descriptor, log_descriptor, crashed=before is not None)
 
     def release(self, *, clean: bool = True) -> None:
         """Let go, and leave word whether this was a clean end."""
         if clean:
             _write(self._descriptor, b"")
+        os.close(self._log_descriptor)
         os.close(self._descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise LogUnavailable(f"can't write {path}: {error.strerror}") from error
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _read(descriptor: int) -> Holder | None:

@@ -39,7 +39,10 @@ class LogReader:
 
     @classmethod
     async def open_to_read(cls, path: Path) -> Self:
-        """Open a log by its absolute path; LogUnavailable where it can't be opened, LogUnreadable where it is none of ours."""
+        """Open a log by its absolute path.
+
+        LogUnavailable where it can't be opened, LogUnreadable where it is none of ours.
+        """
         try:
             reader = cls(path, await open_reading(path))
         except (sqlite3.Error, OSError) as error:

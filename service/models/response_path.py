@@ -8,10 +8,12 @@ import msgspec
 
 from domain.errors import ModelError
 from service.models.ask import Reply
+from service.models.exchange import ERROR_BYTES
 from service.models.reply import on_one_line, storable
 from service.models.usage import usage_in
 
 MAX_KEYS_SHOWN = 10
+MAX_KEY_SHOWN = 100
 _decode = msgspec.json.Decoder().decode
 
 
@@ -28,7 +30,8 @@ def compile_path(path: str) -> Callable[[bytes, httpx.Response], Reply]:
         try:
             found = search(tree)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise ModelError(f"response_path {path} failed on the reply: {on_one_line(str(error))}") from None
+            message = f"response_path {path} failed on the reply"
+            raise ModelError(message, said=str(error), shorten=on_one_line) from None
         if isinstance(found, str):
             return Reply(storable(found), usage_in(tree))
         raise ModelError(f"response_path {path}: {_missing(tree, steps) if found is None else _kind(found)}")
@@ -42,8 +45,8 @@ def _parsed(body: bytes) -> object:
     except RecursionError:
         raise ModelError("the reply is JSON nested too deep") from None
     except ValueError as error:
-        start = on_one_line(body[:1_000].decode(errors="replace"))
-        raise ModelError(f"the reply is not valid JSON ({error}): {start}".removesuffix(": ")) from None
+        start = body[:ERROR_BYTES].decode(errors="replace")
+        raise ModelError(f"the reply is not valid JSON ({error})", said=start, shorten=on_one_line) from None
 
 
 def _plain_steps(path: str) -> list[str | int]:
@@ -78,10 +81,15 @@ def _missing(tree: object, steps: list[str | int]) -> str:
     return _kind(tree) if steps else "nothing was found in the reply"
 
 
+def _shown_key(key: str) -> str:
+    """Show a key whole, or not at all: half of a secret would not be known as one."""
+    return on_one_line(key) if len(key) <= MAX_KEY_SHOWN else f"(one of {len(key):,} characters)"
+
+
 def _kind(value: object) -> str:
     match value:
         case dict():
-            keys = [on_one_line(key) for key in list(value)[:MAX_KEYS_SHOWN]]
+            keys = [_shown_key(key) for key in list(value)[:MAX_KEYS_SHOWN]]
             more = ", ..." if len(value) > MAX_KEYS_SHOWN else ""
             return f"an object is there, with the keys {', '.join(keys)}{more}" if keys else "an empty object is there"
         case list():

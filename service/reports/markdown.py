@@ -76,7 +76,8 @@ def _table(document: ResultDocument, statistics: Mapping[str, Statistics]) -> It
         decides = row not in document.informational
         cells = [code(row.name), *[_name(row.suite)] * several_suites, *[_name(row.harness)] * several]
         cells += ["" if row.score is None else shown(row.score, row.threshold), _interval(row)]
-        cells += [f"≥ {shown_threshold(row.threshold)}", _status(row, statistics_of(row, statistics), decides=decides)]
+        threshold = f"≥ {shown_threshold(row.threshold)}" if decides else ""
+        cells += [threshold, _status(row, statistics_of(row, statistics), decides=decides)]
         yield f"| {' | '.join(cells)} |\n"
 
 
