@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -75,18 +75,26 @@ async def test_a_log_under_another_name_is_the_same_log(tmp_path: Path) -> None:
     await log.close()
 
 
-@pytest.mark.parametrize("disguise", ["hard link", "lock file deleted"])
-async def test_a_log_is_held_itself(tmp_path: Path, disguise: str) -> None:
+def hard_link(path: Path) -> Path:
+    """Another name for the log."""
+    other = path.with_name("other.db")
+    other.hardlink_to(path)
+    return other
+
+
+def without_lock_file(path: Path) -> Path:
+    """The log, with the file beside it gone."""
+    Path(f"{path}.lock").unlink()
+    return path
+
+
+@pytest.mark.parametrize("disguise", [hard_link, without_lock_file])
+async def test_a_log_is_held_itself(tmp_path: Path, disguise: Callable[[Path], Path]) -> None:
     """Neither another name for the same file nor the loss of the lock file lets a second process in."""
-    path, other = tmp_path / "matchspec.db", tmp_path / "other.db"
+    path = tmp_path / "matchspec.db"
     with holding(path) as process:
-        if disguise == "hard link":
-            other.hardlink_to(path)
-        else:
-            os.unlink(f"{path}.lock")
-            other = path
         with pytest.raises(LogInUse, match="in use by another process"):
-            await EventLog.open(other, AT)
+            await EventLog.open(disguise(path), AT)
         assert process.poll() is None
 
 
