@@ -140,7 +140,7 @@ class _Converter:
             if broken:
                 self._refuse(child, f"the key {broken}", (*path, key))
             values[key] = self.convert(child, info.value_type, (*path, key))
-        return UNSET if UNSET in values.values() else values
+        return {key: value for key, value in values.items() if value is not UNSET}
 
     def _any(self, node: Node, path: Path) -> object:
         """Take any JSON value. What YAML alone knows (dates, 012) stays as written."""
