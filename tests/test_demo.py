@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -73,13 +75,22 @@ def test_demo_keeps_what_it_ran(tmp_path: Path) -> None:
     assert len(of_type(read_log(db), "finished")) == 2
 
 
+def another_program() -> ThreadingHTTPServer:
+    """A program that has the demo model's port; waits where that is not free yet."""
+    for _ in range(100):
+        with suppress(OSError):
+            return ThreadingHTTPServer(("127.0.0.1", 8091), BaseHTTPRequestHandler)
+        time.sleep(0.2)
+    raise AssertionError("port 8091 does not come free")
+
+
 def test_demo_says_what_stands_in_its_way(tmp_path: Path) -> None:
     """A suite that does not exist, and a port that another program has, are told in a sentence; then it ends with 1."""
     ended = demo("--suite", "writing", MATCHSPEC_DB=str(tmp_path / "demo.db"))
     assert ended.returncode == 1
     assert "no suite 'writing'" in ended.stderr
     assert "Traceback" not in ended.stderr
-    with ThreadingHTTPServer(("127.0.0.1", 8091), BaseHTTPRequestHandler) as another:
+    with another_program() as another:
         threading.Thread(target=another.serve_forever, daemon=True).start()
         ended = demo(MATCHSPEC_DB=str(tmp_path / "demo.db"))
         another.shutdown()
