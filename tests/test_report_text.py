@@ -300,3 +300,12 @@ def test_a_document_without_examples_still_has_a_report() -> None:
     )
 
     assert "(this document holds no examples)" in text_report(document)
+
+
+def test_every_number_of_repeats_is_shown_however_narrow_the_terminal() -> None:
+    """A line that tells of repeats is broken where it is too long, never cut."""
+    shares = [0.5 + k / 100 for k in range(12)]
+    several = msgspec.structs.replace(row(), pass_at_k=shares, pass_all_k=shares, disagree=0.25)
+    document = ResultDocument(run_id="r", status="passed", started_at="2026-03-15T14:30:22Z", grader_results=[several])
+    text = " ".join(text_report(document, width=60).split())
+    assert all(f"pass@{k} {share:.2f}" in text and f"all@{k} {share:.2f}" in text for k, share in enumerate(shares, 1))

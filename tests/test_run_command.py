@@ -122,7 +122,7 @@ def test_tags_choose_examples(tmp_path: Path) -> None:
         (["-c", "0"], "0 is not in the range"),
         (["-c", "100001"], "100001 is not in the range"),
         (["--timeout", "0"], "0.0 is not in the range"),
-        (["--timeout", "nan"], "Expected `float` > 0.0"),
+        (["--timeout", "nan"], "--timeout: the value is out of range"),
         (["--timeout", "86401"], "86401.0 is not in the range"),
         (["-o", "html"], "'html' is not one of 'json', 'junit', 'markdown'"),
         (["--no-write=maybe"], "'maybe' is not a valid boolean"),
@@ -241,6 +241,14 @@ def test_quiet_prints_nothing(tmp_path: Path) -> None:
     assert call(tmp_path, "run", "-q", "-v", "--badge", "b.svg") == Called(1, "", "")
     assert len(result_files(tmp_path)) == 1
     assert call(tmp_path, "run", "-q", "-s", "none").stderr != ""
+
+
+def test_quiet_still_tells_why_there_is_no_verdict(tmp_path: Path) -> None:
+    """A run that ends as error says so on stderr: the exit code alone would leave everybody guessing."""
+    write_project(tmp_path, model={"type": "command", "command": ["false"]})
+    called = call(tmp_path, "run", "-q")
+    assert (called.code, called.stdout) == (3, "")
+    assert called.stderr.startswith("matchspec: the run ended as error: every model call failed")
 
 
 def test_a_dry_run_asks_nothing(tmp_path: Path) -> None:

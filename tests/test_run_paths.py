@@ -143,3 +143,14 @@ def test_a_dry_run_of_paths(tmp_path: Path) -> None:
     assert (called.code, called.stdout.splitlines()[0]) == (0, "suite: evals")
     assert called.stdout.endswith("3 model calls; nothing was run\n")
     assert run_logs(tmp_path) == []
+
+
+def test_a_typing_error_in_a_key_does_not_hide_a_harness(tmp_path: Path) -> None:
+    """Two of the three keys make a harness file: the third is told, with the name that was meant."""
+    write_harness(tmp_path, "good", examples=examples(1))
+    bad = write_harness(tmp_path, "bad", examples=examples(1))
+    bad.write_text(bad.read_text().replace('"graders"', '"grader"'))
+    called = call(tmp_path, "run", "evals")
+    assert called.code == 2
+    assert "evals/bad/harness.yml" in called.stderr
+    assert "unknown field 'grader' (did you mean 'graders'?)" in called.stderr

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from domain.events import ExampleScored
 from projections.progress import Progress
 from service.cli.run_ways import Begun, Loaded
+from service.cli.saying import say
 from service.reports.document import ResultDocument, ResultExample
 from service.reports.visible import one_line
 
@@ -62,7 +63,7 @@ class Lines(Quiet):
         if not begun.harnesses:  # they are known when it is over
             click.echo(f"run: {begun.run_id}", err=True)
         for line in loading_lines(begun):
-            click.echo(line)
+            say(line)
 
 
 class ProgressBar(Quiet):

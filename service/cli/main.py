@@ -1,5 +1,6 @@
 """The `matchspec` command. Each subcommand imports what it needs when it runs."""
 
+import errno
 import io
 import os
 import sys
@@ -12,13 +13,17 @@ class _Commands(click.Group):
     """The group of commands; Ctrl-C in any of them gives the exit code 130."""
 
     def invoke(self, context: click.Context) -> object:
+        from service.cli.failures import INTERRUPTED, RUNTIME
+        from service.cli.saying import drop_stdout
+
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            from service.cli.failures import INTERRUPTED
-
             click.echo("matchspec: interrupted", err=True)
             context.exit(INTERRUPTED)
+        except OSError as error:  # of printing: whatever else can fail is told where it does
+            drop_stdout(error)
+            context.exit(0 if error.errno == errno.EPIPE else RUNTIME)
 
 
 class _Run(click.Command):
@@ -94,7 +99,8 @@ def run(**options: object) -> None:
     try:
         converted = msgspec.convert(options, Options)
     except msgspec.ValidationError as error:
-        raise click.UsageError(str(error)) from error
+        field = str(error).rpartition("$.")[2].rstrip("`")
+        raise click.UsageError(f"--{field}: the value is out of range") from error
     raise SystemExit(run_suites(converted))
 
 

@@ -98,13 +98,17 @@ async def _views(reader: LogReader) -> Views:
     return views
 
 
+def _how_to_go_on(log: Path, run_id: str) -> str:
+    if log.stem == run_id:
+        return f"unless it still runs, go on with: matchspec run --resume {run_id}"
+    return "its server goes on with it, now or at its next start"
+
+
 async def _read(reader: LogReader, run_id: str) -> PastRun:
     views = await _views(reader)
     results = ResultReader(reader, views)
     listed, result = views.listing.get(run_id), await results.result(run_id)
     if listed is None or result.finished is None:
-        raise MatchspecError(
-            f"the run {run_id} is not over; unless it still runs, go on with: matchspec run --resume {run_id}"
-        )
+        raise MatchspecError(f"the run {run_id} is not over; {_how_to_go_on(reader.path, run_id)}")
     parts = documents.stream(documents.finished(listed, result), results.entries(run_id, result))
     return PastRun(b"".join([part async for part in parts]), await results.statistics(result))

@@ -11,6 +11,7 @@ from service.execution.starting import check_needs
 from service.files.config import ConfigFiles
 from service.files.datasets import read_examples
 from service.files.harness_file import HarnessFile
+from service.reports.numbers import counted
 
 
 def describe_plan(files: ConfigFiles, suite: str | None, tags: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -32,7 +33,7 @@ def describe_plan(files: ConfigFiles, suite: str | None, tags: Sequence[str], en
         for (one, harnesses), numbers in zip(chosen, counts, strict=True)
         for line in _describe_suite(one, list(zip(harnesses, numbers, strict=True)))
     ]
-    return "\n".join([*lines, f"{calls:,} model calls; nothing was run"])
+    return "\n".join([*lines, f"{counted(calls, 'model call')}; nothing was run"])
 
 
 def _count(suite: Suite, harness: HarnessFile, tags: Sequence[str]) -> int:
@@ -46,7 +47,7 @@ def _describe_suite(suite: Suite, harnesses: Sequence[tuple[HarnessFile, int]]) 
     for harness, calls in harnesses:
         model = str(harness.spec.model.__struct_config__.tag)
         graders = ", ".join(_describe_grader(grader, suite) for grader in harness.spec.graders)
-        yield f"  harness: {harness.spec.name} ({calls:,} calls, model {model})"
+        yield f"  harness: {harness.spec.name} ({counted(calls, 'call')}, model {model})"
         yield f"    graders: {graders}"
 
 

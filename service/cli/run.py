@@ -32,6 +32,7 @@ from service.cli.result_files import Format, Results, delete_expired, write_badg
 from service.cli.run_here import RunHere, delete_run_log, find_run_log, run_log
 from service.cli.run_there import RunThere
 from service.cli.run_ways import Begun, Way
+from service.cli.saying import say
 from service.execution.queue import Limits
 from service.execution.starting import RunOptions, RunRequest
 from service.files.config import ConfigFiles, look_over, read_config
@@ -82,7 +83,7 @@ def run(options: Options) -> int:
         _check(options)
         project = _override(_read_project(options, os.environ, Path.cwd(), Path.home()), os.environ)
         if options.dry_run:
-            click.echo(describe_plan(project.files, options.suite, _tags(options), os.environ))
+            say(describe_plan(project.files, options.suite, _tags(options), os.environ))
             return 0
         return run_loop(_run(options, project, os.environ))
     except MatchspecError as error:
@@ -144,6 +145,8 @@ async def _run(options: Options, project: Project, environment: Mapping[str, str
         for example in results.document.examples:
             _say(options, example_line(example))
     _report(options, project, results)
+    if options.quiet and results.document.error:
+        click.echo(f"matchspec: the run ended as error: {results.document.error}", err=True)
     return EXIT_CODES.get(results.document.status, RUNTIME)
 
 
@@ -207,7 +210,7 @@ def _resume_command(options: Options, run_id: str) -> str:
 
 def _tell_example(recorded: Recorded) -> None:
     if isinstance(recorded.event, ExampleScored):
-        click.echo(scored_line(recorded.event))
+        say(scored_line(recorded.event))
 
 
 async def _follow(way: Way, display: Display, interrupted: asyncio.Event, every: float) -> Results | None:
@@ -230,7 +233,7 @@ async def _follow(way: Way, display: Display, interrupted: asyncio.Event, every:
 
 def _report(options: Options, project: Project, results: Results) -> None:
     if not options.quiet:
-        click.echo(
+        say(
             text_report(
                 results.document,
                 width=get_terminal_size((100, 24)).columns,
@@ -238,7 +241,7 @@ def _report(options: Options, project: Project, results: Results) -> None:
                 statistics=results.statistics,
                 show_all_failures=options.show_all_failures,
             ),
-            nl=False,
+            newline=False,
         )
     output = project.files.config.output
     folder = _output_folder(options, project, output)
@@ -260,7 +263,7 @@ def _output_folder(options: Options, project: Project, output: Output) -> Path:
 
 def _say(options: Options, line: str) -> None:
     if not options.quiet:
-        click.echo(line)
+        say(line)
 
 
 def _shown(path: Path) -> str:

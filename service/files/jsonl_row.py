@@ -35,7 +35,11 @@ def decode_fast(line: bytes) -> Example | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     # a pattern for id and tags would take longer than all the rest
-    if len(line) > LINE_BYTES or not row.id.isprintable() or not all(tag and tag.isprintable() for tag in row.tags):
+    if (
+        len(line) > LINE_BYTES
+        or not row.id.isprintable()
+        or not all(0 < len(tag) <= 256 and tag.isprintable() for tag in row.tags)
+    ):
         return None
     if row.metadata and not _is_usual(row.metadata, _USUAL_DEPTH):
         return None

@@ -135,7 +135,7 @@ class _Code:
     def _described(self, error: BaseException) -> str:
         if isinstance(error, MemoryError):
             return f"out of memory (memory_mb is {self._memory_mb})"
-        said = str(error)
+        said = _said_by(error)
         return f"{type(error).__name__}{': ' if said else ''}{said}{self._place(error.__traceback__)}"
 
     def _place(self, trace: TracebackType | None) -> str:
@@ -180,3 +180,11 @@ def _callables_of(module: ModuleType) -> str:
 
 def _shown(value: object) -> str:
     return f"{value!r:.100}"
+
+
+def _said_by(error: BaseException) -> str:
+    """Give an exception's text; it may be of the user's making, and fail as well."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever it is
+        return "(its text can't be had)"

@@ -19,7 +19,7 @@ from service.reports.decisions import (
 )
 from service.reports.document import ResultDocument, ResultRow
 from service.reports.numbers import counted, repeats_of, shown, shown_cost, shown_delta, shown_threshold
-from service.reports.visible import fitted, one_line
+from service.reports.visible import one_line, wrapped
 
 INDENT = "  "
 OUTCOMES: Mapping[str, Style] = {"PASS": "good", "FAIL": "bad", "ERROR": "bad", "CANCELLED": "doubtful"}
@@ -44,7 +44,7 @@ def row_lines(document: ResultDocument, statistics: StatisticsBySuite, width: in
         suite = row.suite
         yield from _with_note(INDENT + next(lines), _note(row, statistics), width, color=color)
         if repeats := repeats_of(row.pass_at_k, row.pass_all_k, row.disagree):
-            yield f"{INDENT}  {painted(fitted(repeats, width - 4), 'faint', color=color)}"
+            yield from (f"{INDENT}  {painted(part, 'faint', color=color)}" for part in wrapped(repeats, width - 4))
     yield from (INDENT + line for line in lines)
 
 
