@@ -56,7 +56,9 @@ def _read_fast(row: Row, columns: Columns) -> Example | None:
     if not 0 < len(name) <= _ID_CHARACTERS or not name.isprintable():
         return None
     tags = columns.tags_of(cells)
-    if sum(map(len, cells)) > columns.usual_characters or not all(len(tag) <= 256 and tag.isprintable() for tag in tags):
+    if sum(map(len, cells)) > columns.usual_characters:
+        return None
+    if not all(len(tag) <= 256 and tag.isprintable() for tag in tags):
         return None
     metadata = columns.metadata_of(cells) or None
     return Example(name, cells[columns.input], cells[columns.expected], tuple(tags), metadata)
