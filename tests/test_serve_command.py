@@ -124,11 +124,11 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
 def test_mistakes_of_all_kinds_are_told_together(tmp_path: Path) -> None:
     """A field of the wrong type does not hide names that are there twice, nor a secret written into a file."""
     model = {"type": "http", "endpoint": "http://localhost:1/", "headers": {"Authorization": "Bearer abc"}}
-    write_yaml(tmp_path / "one.yml", GOOD_HARNESS | {"model": model, "retries": "many"})
+    write_yaml(tmp_path / "one.yml", GOOD_HARNESS | {"model": model, "retries": "many", "version": 2})
     suites = [{"name": "qa", "harnesses": ["one.yml"]}, {"name": "qa", "harnesses": ["one.yml"]}]
     write_config(tmp_path, suites, colour="red")
     told = "\n".join(refused(tmp_path))
-    for part in ("colour", "suites[1].name", "retries", "model.headers.Authorization"):
+    for part in ("colour", "suites[1].name", "retries", "version: must be 1", "model.headers.Authorization"):
         assert part in told
     assert "Bearer abc" not in told
 

@@ -112,6 +112,9 @@ class _Converter:
                 values[field.name] = self.convert(node.entries[key], field.type, (*path, key))
             elif _is_required(field):
                 values[field.name] = self._refuse(node, f"missing; it must be {wanted(field.type)}", (*path, key))
+        for field in fields.values():
+            if values.get(field.name) is UNSET and isinstance(field.type, inspect.LiteralType):
+                values[field.name] = field.type.values[0]  # for the draft: `version: 2` hides no other mistake
         if any(values.get(field.name) is UNSET for field in fields.values() if _is_required(field)):
             return UNSET
         return info.cls(**{name: value for name, value in values.items() if value is not UNSET})
