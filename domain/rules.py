@@ -53,8 +53,13 @@ class SuiteFault(NamedTuple):
 
 def find_config_faults(config: Config) -> Iterator[Fault]:
     """Tell what is wrong with `matchspec.yml` by itself."""
-    yield from _repeated([(("suites", i, "name"), suite.name) for i, suite in enumerate(config.suites)], "suite")
-    for index, suite in enumerate(config.suites):
+    yield from find_suite_list_faults(list(enumerate(config.suites)))
+
+
+def find_suite_list_faults(suites: Sequence[tuple[int, Suite]]) -> Iterator[Fault]:
+    """Tell what is wrong with suites by themselves; each comes with its place in the list."""
+    yield from _repeated([(("suites", index, "name"), suite.name) for index, suite in suites], "suite")
+    for index, suite in suites:
         files = [(("suites", index, "harnesses", i), posixpath.normpath(h)) for i, h in enumerate(suite.harnesses)]
         yield from _repeated(files, "harness file")
 
@@ -65,13 +70,18 @@ def find_harness_faults(harness: Harness) -> Iterator[Fault]:
         ids = (example.id for example in harness.dataset.examples)
         yield from find_example_faults(ids, ("dataset", "examples"))
     yield from find_model_faults(harness.model)
-    names = [(("graders", i, "name"), grader_name(grader)) for i, grader in enumerate(harness.graders)]
+    yield from find_grader_list_faults(list(enumerate(harness.graders)))
+    yield from _weight_faults(harness)
+
+
+def find_grader_list_faults(graders: Sequence[tuple[int, Grader]]) -> Iterator[Fault]:
+    """Tell what is wrong with graders by themselves; each comes with its place in the list."""
+    names: list[tuple[Place, str]] = [(("graders", index, "name"), grader_name(grader)) for index, grader in graders]
     yield from _repeated(names, "grader")
     for place, name in names:
         if name == OVERALL:
             yield Fault(place, f"'{OVERALL}' means the whole suite; choose another name")
-    yield from _weight_faults(harness)
-    for index, grader in enumerate(harness.graders):
+    for index, grader in graders:
         yield from _grader_faults(grader, ("graders", index))
 
 

@@ -96,6 +96,44 @@ def test_a_file_that_two_suites_share_is_told_once(folder: Path) -> None:
     assert len(told(folder)) == 1
 
 
+def test_a_part_that_is_broken_hides_no_mistake_of_the_others(folder: Path) -> None:
+    """Where a required field or an item of a list is wrong, the rest of the file is still held to its rules."""
+    write(
+        folder,
+        {
+            "matchspec.yml": (
+                "version: 2\n"
+                "suites:\n"
+                "  - {name: a, harnesses: [evals/h.yml, ./evals/h.yml]}\n"
+                "  - {name: a, harnesses: [evals/h.yml]}\n"
+                "  - {harnesses: [evals/h.yml]}\n"
+            ),
+            "evals/h.yml": (
+                "version: 1\n"
+                "name: 5\n"
+                "dataset: d.jsonl\n"
+                "model: {type: http, endpoint: 'http://u:p@x/'}\n"
+                "graders:\n"
+                "  - {type: contans}\n"
+                "  - {type: exact_match, name: overall}\n"
+                "  - {type: regex, config: {pattern: '('}}\n"
+            ),
+        },
+    )
+    mistakes = told(folder)
+    assert [mistake.partition(": ")[0] for mistake in mistakes] == [
+        "matchspec.yml, line 1, version",
+        "matchspec.yml, line 5, suites[2].name",
+        "matchspec.yml, line 4, suites[1].name",
+        "matchspec.yml, line 3, suites[0].harnesses[1]",
+        "evals/h.yml, line 2, name",
+        "evals/h.yml, line 6, graders[0].type",
+        "evals/h.yml, line 4, model.endpoint",
+        "evals/h.yml, line 7, graders[1].name",
+        "evals/h.yml, line 8, graders[2].config.pattern",
+    ]
+
+
 def test_rules_are_told_with_their_lines(folder: Path) -> None:
     """Unknown thresholds, double names and secrets are told where they stand."""
     write(

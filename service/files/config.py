@@ -14,6 +14,7 @@ from domain.spec import Config, Harness, Suite
 from service.files import tree
 from service.files.harness_file import HarnessFile, HarnessReading, read_harness
 from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
+from service.files.parts import find_config_part_faults
 from service.files.reading import Reading, locate, read_typed, with_faults
 
 _CACHED_FILES = 16
@@ -102,7 +103,10 @@ def _find_variables(harness: Harness) -> list[tuple[Place, str]]:
 @lru_cache(_CACHED_FILES)
 def _read(content: bytes, file: str) -> Reading[Config]:
     reading = read_typed(content, file, Config)
-    return with_faults(reading, file, find_config_faults(reading.value)) if reading.value else reading
+    if reading.root is None:
+        return reading
+    faults = find_config_faults(reading.value) if reading.value else find_config_part_faults(reading.root)
+    return with_faults(reading, file, faults)
 
 
 def _read_harnesses(root: tree.Node, path: Path, mistakes: list[Mistake]) -> list[list[HarnessReading | None]]:

@@ -9,6 +9,7 @@ from domain.mistakes import Mistake
 from domain.rules import find_harness_faults
 from domain.spec import Harness
 from service.files.opening import CONFIG_BYTES, CantReadError, open_regular, read_regular
+from service.files.parts import find_harness_part_faults
 from service.files.reading import Reading, read_typed, with_faults
 from service.files.registered import spell_out_registered
 from service.files.tree import Mapping, Node, Scalar, line_of
@@ -74,7 +75,10 @@ def read_harness(written: str, folder: Path) -> HarnessReading:
 @lru_cache(_CACHED_FILES)
 def _read(content: bytes, file: str) -> Reading[Harness]:
     reading = read_typed(content, file, Harness, spell_out_registered)
-    return with_faults(reading, file, find_harness_faults(reading.value)) if reading.value else reading
+    if reading.root is None:
+        return reading
+    faults = find_harness_faults(reading.value) if reading.value else find_harness_part_faults(reading.root)
+    return with_faults(reading, file, faults)
 
 
 def _find_dataset(root: Node, file: str, folder: Path) -> tuple[DatasetPath | None, Mistake | None]:
