@@ -71,7 +71,14 @@ def _remote_faults(model: HttpModel | OpenAIModel) -> Iterator[Fault]:
         yield from _header_faults(name, value)
     yield from _key_faults(model)
     if model.proxy is not None:
-        yield from endpoint_faults(model.proxy, ("model", "proxy"))
+        yield from _proxy_faults(model.proxy, ("model", "proxy"))
+
+
+def _proxy_faults(proxy: str, place: Place) -> Iterator[Fault]:
+    if _USER_IN_URL.search(proxy):
+        yield Fault(place, "must not hold a user name or password; put the whole address into a variable, as ${NAME}")
+    else:
+        yield from endpoint_faults(proxy, place)
 
 
 def _params_faults(model: OpenAIModel) -> Iterator[Fault]:

@@ -283,3 +283,10 @@ def test_the_variables_of_a_model_are_found_with_their_fields() -> None:
         (("model", "api_key_env"), "KEY"),
     ]
     assert find_variables(EchoModel()) == []
+
+
+def test_a_proxy_with_a_password_is_a_variable() -> None:
+    """The advice is one that can be followed: no header reaches a proxy."""
+    message = "must not hold a user name or password; put the whole address into a variable, as ${NAME}"
+    assert http(proxy="http://me:${PASSWORD}@proxy:3128") == [Fault(("model", "proxy"), message)]
+    assert http(proxy="${PROXY}") == http(proxy="http://proxy:3128") == []
