@@ -109,13 +109,17 @@ def test_everything_that_a_run_names_is_pinned(written: Path) -> None:
             assert manifest["rows"] == harness["rows"] == sum(rows) == {"small": 7, "large": 300}[harness["harness"]]
 
 
-@pytest.mark.parametrize("position", [1, 2, 3, 100, 700, 1253])
-def test_one_flipped_byte_in_a_body_is_found(log: Path, position: int) -> None:
-    """A single changed bit in the file, in the middle of an event's body, shows at exactly that event."""
-    with closing(sqlite3.connect(log)) as database:
-        ((body,),) = database.execute("SELECT body FROM events WHERE position = ?", (position,))
+@pytest.mark.parametrize("first", [1, 2, 3, 100, 700, 1200])
+def test_one_flipped_byte_in_a_body_is_found(log: Path, first: int) -> None:
+    """A single changed bit in the file, in the middle of an event's body, shows at exactly that event.
+
+    It is the first event from a place on whose body the file holds once: runs may begin alike, and SQLite may leave
+    old bytes where it moved a row.
+    """
     content = log.read_bytes()
-    assert content.count(body) == 1
+    with closing(sqlite3.connect(log)) as database:
+        query = "SELECT position, body FROM events WHERE position >= ? ORDER BY position"
+        position, body = next(row for row in database.execute(query, (first,)) if content.count(row[1]) == 1)
     place = content.index(body) + len(body) // 2
     log.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
 
