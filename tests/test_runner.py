@@ -130,7 +130,12 @@ async def peak(tmp_path: Path, *, limits: Limits | None = None, **request: objec
     write_harness(tmp_path, "two", examples=examples(20), model=HTTP, concurrency=2)
     write_harness(tmp_path, "three", examples=examples(20), model=HTTP, concurrency=3)
     config = write_config(tmp_path, [suite("a", "two"), suite("b", "three")])
-    model = FakeModel()
+
+    async def answer(text: str) -> str:
+        await asyncio.sleep(0.05)  # long enough for all calls to meet, however slow the machine is
+        return text
+
+    model = FakeModel(answer)
     async with serving(config, model, limits=limits) as client:
         assert (await client.run(**request))["status"] == "passed"
     return model.peak
