@@ -288,7 +288,7 @@ def test_the_checking_programs_accept_a_real_log(check: Check, log: Path) -> Non
 @pytest.mark.parametrize(
     ("statement", "position"),
     [
-        ("UPDATE events SET body = CAST(replace(body, 'true', 'null') AS BLOB) WHERE position = 3", 3),
+        ("UPDATE events SET body = CAST(replace(body, 'example', 'Example') AS BLOB) WHERE position = 3", 3),
         ("UPDATE events SET body = CAST(body || ' ' AS BLOB) WHERE position = 4", 4),
         ("UPDATE events SET at = '2026-03-15T14:30:22.123456Z' WHERE position = 5", 5),
         ("UPDATE events SET run_id = 'run-20260315-143022-a3f7' WHERE position = 2", 2),
