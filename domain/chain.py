@@ -2,9 +2,17 @@
 
 import hashlib
 from struct import pack
+from typing import NamedTuple
 
 START = bytes(32)
 """The hash before the first event."""
+
+
+class Head(NamedTuple):
+    """An event's place in the log and the hash of the log up to it; (0, START) before the first."""
+
+    position: int
+    hash: bytes
 
 
 def leaf(version: int, run_id: str, name: str, at: str, body: bytes) -> bytes:

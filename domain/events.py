@@ -30,6 +30,16 @@ class LogCreated(Fact, frozen=True, kw_only=True):
     log_id: str
 
 
+class LogAccepted(Fact, frozen=True, kw_only=True):
+    """The operator's word, in the run `log`: a checkpoint that the log contradicts is void, and the log is right.
+
+    `position` and `hash` (hex) are the checkpoint's; the log has other events there, or none.
+    """
+
+    position: int
+    hash: str
+
+
 class PinnedHarness(Fact, frozen=True, kw_only=True):
     """One harness of a run: the digest of its examples' manifest, how many rows that has and how many take part.
 
@@ -45,9 +55,12 @@ class PinnedHarness(Fact, frozen=True, kw_only=True):
 
 
 class Started(Fact, frozen=True, kw_only=True):
-    """A run was accepted. `suite` is null when all suites run; `plan` is the digest of the pinned plan."""
+    """A run was accepted. `suite` is null when all suites run; `plan` is the digest of the pinned plan.
 
-    mode: Literal["run"]
+    `mode` is `regrade` where recorded outputs are graded anew: those of the run `regrades`.
+    """
+
+    mode: Literal["run", "regrade"]
     suite: str | None
     suites: list[str]
     tags: list[str]
@@ -58,6 +71,7 @@ class Started(Fact, frozen=True, kw_only=True):
     client: str | None = None
     user_agent: str | None = None
     idempotency_key: str | None = None
+    regrades: str | None = None
     warnings: list[str] = []
 
 
@@ -185,10 +199,11 @@ class Finished(Fact, frozen=True, kw_only=True):
     cost: float | None = None
 
 
-Event = LogCreated | Started | ExamplesPinned | ExampleAnswered | ExampleScored | Resumed | Finished
+Event = LogCreated | LogAccepted | Started | ExamplesPinned | ExampleAnswered | ExampleScored | Resumed | Finished
 
 TYPES: dict[str, type[Event]] = {
     "log_created": LogCreated,
+    "log_accepted": LogAccepted,
     "started": Started,
     "examples_pinned": ExamplesPinned,
     "example_answered": ExampleAnswered,
@@ -199,10 +214,14 @@ TYPES: dict[str, type[Event]] = {
 
 
 class Recorded(NamedTuple):
-    """An event as it stands in the log. `at` is UTC with microseconds, `2026-03-15T14:30:22.123456Z`."""
+    """An event as it stands in the log. `at` is UTC with microseconds, `2026-03-15T14:30:22.123456Z`.
+
+    `hash` is the chain's, 32 bytes.
+    """
 
     position: int
     run_id: str
     version: int
     at: str
     event: Event
+    hash: bytes

@@ -14,6 +14,7 @@ from domain.events import (
     ExampleScored,
     ExamplesPinned,
     Finished,
+    LogAccepted,
     LogCreated,
     PinnedHarness,
     Resumed,
@@ -86,7 +87,7 @@ class Run:
                 self.crashes += event.after == "crash"
             case Finished():
                 self.finished = True
-            case LogCreated():
+            case LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(event)

@@ -9,6 +9,7 @@ from domain.events import (
     ExampleScored,
     ExamplesPinned,
     Finished,
+    LogAccepted,
     LogCreated,
     Recorded,
     Resumed,
@@ -19,7 +20,7 @@ from domain.events import (
 
 
 class ListedRun(msgspec.Struct):
-    """A run at a glance. Times are the log's; `suite` is null when all suites run."""
+    """A run at a glance. Times are the log's; `suite` is null when all suites run; `regrades` names another run."""
 
     run_id: str
     suite: str | None
@@ -28,6 +29,7 @@ class ListedRun(msgspec.Struct):
     status: Status = "running"
     finished_at: str | None = None
     verdict: Verdict | None = None
+    regrades: str | None = None
 
 
 class Page(NamedTuple):
@@ -46,12 +48,12 @@ class Listing:
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
-            case Started(suite=suite, suites=suites):
-                self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at)
+            case Started(suite=suite, suites=suites, regrades=regrades):
+                self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at, regrades=regrades)
             case Finished(status=status, verdict=verdict):
                 run = self._runs[recorded.run_id]
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
-            case ExamplesPinned() | ExampleAnswered() | ExampleScored() | Resumed() | LogCreated():
+            case ExamplesPinned() | ExampleAnswered() | ExampleScored() | Resumed() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

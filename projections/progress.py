@@ -9,6 +9,7 @@ from domain.events import (
     ExampleScored,
     ExamplesPinned,
     Finished,
+    LogAccepted,
     LogCreated,
     PinnedHarness,
     Recorded,
@@ -47,7 +48,7 @@ class ProgressView:
                 self._runs[recorded.run_id].total = _total(harnesses)
             case Finished():
                 del self._runs[recorded.run_id]
-            case ExampleAnswered() | Resumed() | LogCreated():
+            case ExampleAnswered() | Resumed() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

@@ -5,11 +5,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
+from domain.chain import Head
 from domain.events import (
     ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
     Finished,
+    LogAccepted,
     LogCreated,
     PinnedHarness,
     Recorded,
@@ -43,7 +45,7 @@ class Place(NamedTuple):
 
 
 class Result:
-    """One run, folded from its events."""
+    """One run, folded from its events. `end` is where the log stood when the run was over."""
 
     def __init__(self) -> None:
         self.started: Started | None = None
@@ -52,6 +54,7 @@ class Result:
         self.warnings: list[str] = []
         self.finished: Finished | None = None
         self.finished_at = ""
+        self.end = Head(0, b"")
         self._events = 0
         self._last_version = 0
         self._scored: dict[Key, array[int]] = {}
@@ -77,8 +80,9 @@ class Result:
                 self.warnings += [warning for warning in changed if warning not in self.warnings]
             case Finished() as event:
                 self.finished, self.finished_at = event, recorded.at
+                self.end = Head(recorded.position, recorded.hash)
                 self.warnings += event.warnings
-            case LogCreated():
+            case LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

@@ -9,6 +9,8 @@ from domain.events import Event
 from domain.run import Run
 
 START = "2026-03-15T14:30:22.000000Z"
+HASH = bytes(range(32))
+"""A link of the chain, for events that are only folded."""
 
 
 class When(NamedTuple):

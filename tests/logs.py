@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from given import START
+from given import HASH, START
 from hypothesis import strategies as st
 from run_events import answered, finished, graded, pinned, scored, started
 
@@ -116,10 +116,10 @@ def logs(draw: st.DrawFn) -> list[Recorded]:
     """A log of up to four runs."""
     runs = draw(st.lists(streams(), max_size=4))
     turns = draw(st.permutations([run for run, events in enumerate(runs) for _ in events]))
-    log = [Recorded(1, LOG, 1, START, LogCreated(format=1, log_id="00"))]
+    log = [Recorded(1, LOG, 1, START, LogCreated(format=1, log_id="00"), HASH)]
     versions = [0] * len(runs)
     for position, run in enumerate(turns, 2):
         versions[run] += 1
         at = f"2026-03-15T14:30:22.{position:06d}Z"
-        log.append(Recorded(position, f"run-{run}", versions[run], at, runs[run][versions[run] - 1]))
+        log.append(Recorded(position, f"run-{run}", versions[run], at, runs[run][versions[run] - 1], HASH))
     return log

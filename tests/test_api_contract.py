@@ -150,7 +150,7 @@ async def test_a_passed_run_has_the_shape_of_the_contract(client: httpx.AsyncCli
     finished = await run_through(client, suite="qa")
     contract = ["run_id", "status", "suite", "started_at", "finished_at", "duration_seconds", "verdict"]
     assert [name for name in finished if name in contract] == contract
-    assert set(finished) == {*contract, "grader_results", "examples", "model_errors", "grader_errors"}
+    assert set(finished) == {*contract, "grader_results", "examples", "model_errors", "grader_errors", "log"}
     assert (finished["status"], finished["verdict"]) == ("passed", "PASS")
     assert MOMENT.fullmatch(finished["started_at"])
     assert MOMENT.fullmatch(finished["finished_at"])

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import random
+import sqlite3
 from collections.abc import MutableMapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live import Document, end_of, in_process, run_through
 from project import examples, suite, write_config, write_harness, write_project
-from running import HTTP, FakeModel, serving
+from running import HTTP, FakeModel, log_of, serving
 
 CONTAINS = {"type": "contains"}
 MEGABYTE = 1_000_000
@@ -53,6 +55,19 @@ async def test_the_order_is_that_of_suites_harnesses_and_dataset(tmp_path: Path)
         ("first-name", f"{name}{n}") for name in "ca" for n in range(3)
     ]
     assert finished["suites"] == ["second-name", "first-name"]
+
+
+async def test_a_finished_document_says_where_the_log_stood(tmp_path: Path) -> None:
+    """`log` has the position and the hash of the run's last event, also after a restart."""
+    config = write_project(tmp_path)
+    async with serving(config) as client:
+        first, second = await client.run(), await client.run()
+    async with serving(config) as client:
+        again = await client.get(first["run_id"])
+    with closing(sqlite3.connect(log_of(config))) as database:
+        ends = database.execute("SELECT run_id, position, hash FROM events WHERE type = 'finished'").fetchall()
+    stood = {run_id: {"position": position, "hash": link.hex()} for run_id, position, link in ends}
+    assert [one["log"] for one in (first, second, again)] == [stood[run["run_id"]] for run in (first, second, first)]
 
 
 TEXTS = {

@@ -17,6 +17,7 @@ from domain.events import (
     ExamplesPinned,
     Finished,
     Information,
+    LogAccepted,
     LogCreated,
     PinnedHarness,
     Resumed,
@@ -101,9 +102,10 @@ ROW = st.builds(
 )
 EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     LogCreated: st.builds(LogCreated, format=COUNT, log_id=TEXT),
+    LogAccepted: st.builds(LogAccepted, position=COUNT, hash=TEXT),
     Started: st.builds(
         Started,
-        mode=st.just("run"),
+        mode=st.sampled_from(["run", "regrade"]),
         suite=st.none() | TEXT,
         suites=TEXTS,
         tags=TEXTS,
@@ -114,6 +116,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         client=st.none() | TEXT,
         user_agent=st.none() | TEXT,
         idempotency_key=st.none() | TEXT,
+        regrades=st.none() | TEXT,
         warnings=TEXTS,
     ),
     ExamplesPinned: st.builds(ExamplesPinned, harnesses=st.lists(PINNED, max_size=3), warnings=TEXTS),

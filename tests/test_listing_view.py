@@ -1,7 +1,7 @@
 """Which runs there are: newest first, filtered, in pages."""
 
 import pytest
-from given import START
+from given import HASH, START
 from run_events import finished, pinned, scored, started
 
 from domain.events import Event, Recorded, Status
@@ -29,7 +29,7 @@ def listing() -> Listing:
     ]
     for position, (run_id, event) in enumerate(facts, 2):
         at = END if event.__class__.__name__ == "Finished" else START
-        listing.apply(Recorded(position, run_id, 1, at, event))
+        listing.apply(Recorded(position, run_id, 1, at, event, HASH))
     return listing
 
 

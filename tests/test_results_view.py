@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from given import START
+from given import HASH, START
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_events import answered, finished, graded, pinned, scored, started
@@ -22,7 +22,9 @@ END = "2026-03-15T14:31:05.000000Z"
 def recorded(run_id: str, *events: Event) -> list[Recorded]:
     """The events of one run, the last of which happens at END."""
     times = [START] * (len(events) - 1) + [END]
-    return [Recorded(v + 1, run_id, v, at, event) for v, (at, event) in enumerate(zip(times, events, strict=True), 1)]
+    return [
+        Recorded(v + 1, run_id, v, at, event, HASH) for v, (at, event) in enumerate(zip(times, events, strict=True), 1)
+    ]
 
 
 def example_entry(line: bytes, scored: bytes) -> bytes:

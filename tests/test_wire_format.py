@@ -13,6 +13,7 @@ from domain.events import (
     ExamplesPinned,
     Finished,
     Information,
+    LogAccepted,
     LogCreated,
     PinnedHarness,
     Resumed,
@@ -23,6 +24,7 @@ from domain.events import (
 
 NAMES = {
     "log_created": LogCreated,
+    "log_accepted": LogAccepted,
     "started": Started,
     "examples_pinned": ExamplesPinned,
     "example_answered": ExampleAnswered,
@@ -34,6 +36,7 @@ D1, D2 = "1f" * 32, "2e" * 32
 
 LEAST: dict[str, tuple[str, Event]] = {
     "log_created": ('{"format":1,"log_id":"6c6f67"}', LogCreated(format=1, log_id="6c6f67")),
+    "log_accepted": ('{"position":7,"hash":"' + D1 + '"}', LogAccepted(position=7, hash=D1)),
     "started": (
         '{"mode":"run","suite":null,"suites":["qa"],"tags":[],"concurrency":null,"plan":"' + D1 + '","harnesses":'
         '[{"suite":"qa","harness":"qa-v1"}],"matchspec":"0.1.0"}',
@@ -100,7 +103,7 @@ FULL: dict[str, tuple[str, Event]] = {
     "started": (
         '{"mode":"run","suite":"qa","suites":["qa"],"tags":["smoke","ml"],"concurrency":8,"plan":"' + D1 + '",'
         '"harnesses":[{"suite":"qa","harness":"qa-v1","manifest":"' + D2 + '","rows":5,"examples":3,'
-        '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k","warnings":["w"]}',
+        '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k","regrades":"run-1","warnings":["w"]}',
         Started(
             mode="run",
             suite="qa",
@@ -113,6 +116,7 @@ FULL: dict[str, tuple[str, Event]] = {
             client="127.0.0.1",
             user_agent="curl/8.5",
             idempotency_key="k",
+            regrades="run-1",
             warnings=["w"],
         ),
     ),

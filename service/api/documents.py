@@ -13,6 +13,16 @@ from projections.progress import Progress
 from projections.results import Result
 
 
+class LogPlace(msgspec.Struct):
+    """Where the log stood when the run was over: keep it, and a later check finds out whether the log was altered.
+
+    `hash` is in hex; how it is made stands in `docs/log-format.md`.
+    """
+
+    position: int
+    hash: str
+
+
 class RunDocument(msgspec.Struct):
     """A run: as accepted, as running, or as it ended (then its examples follow)."""
 
@@ -21,6 +31,7 @@ class RunDocument(msgspec.Struct):
     suite: str | None
     started_at: str
     suites: list[str] | UnsetType = UNSET
+    regrades: str | UnsetType = UNSET
     results_url: str | UnsetType = UNSET
     progress: Progress | UnsetType = UNSET
     finished_at: str | UnsetType = UNSET
@@ -34,6 +45,7 @@ class RunDocument(msgspec.Struct):
     grader_errors: int | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET
     cost: float | UnsetType = UNSET
+    log: LogPlace | UnsetType = UNSET
 
 
 class ListedDocument(msgspec.Struct):
@@ -44,6 +56,7 @@ class ListedDocument(msgspec.Struct):
     suite: str | None
     started_at: str
     suites: list[str] | UnsetType = UNSET
+    regrades: str | UnsetType = UNSET
     finished_at: str | UnsetType = UNSET
     verdict: Verdict | UnsetType = UNSET
 
@@ -91,6 +104,7 @@ def accepted(run: ListedRun, result: Result | None) -> RunDocument:
         status="running",
         suite=run.suite,
         suites=_suites(run),
+        regrades=run.regrades or UNSET,
         started_at=whole_seconds(run.started_at),
         results_url=results_url(run.run_id),
         warnings=(result.started.warnings if result and result.started else None) or UNSET,
@@ -104,6 +118,7 @@ def running(run: ListedRun, progress: Progress, warnings: list[str]) -> RunDocum
         status=run.status,
         suite=run.suite,
         suites=_suites(run),
+        regrades=run.regrades or UNSET,
         started_at=whole_seconds(run.started_at),
         progress=progress,
         warnings=warnings or UNSET,
@@ -120,6 +135,7 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
         status=end.status,
         suite=run.suite,
         suites=_suites(run),
+        regrades=run.regrades or UNSET,
         started_at=whole_seconds(run.started_at),
         finished_at=whole_seconds(result.finished_at),
         duration_seconds=end.duration_seconds,
@@ -132,6 +148,7 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
         informational=end.informational or UNSET,
         usage=end.usage or UNSET,
         cost=UNSET if end.cost is None else end.cost,
+        log=LogPlace(result.end.position, result.end.hash.hex()),
     )
 
 
@@ -163,6 +180,7 @@ def _listed(run: ListedRun) -> ListedDocument:
         status=run.status,
         suite=run.suite,
         suites=_suites(run),
+        regrades=run.regrades or UNSET,
         started_at=whole_seconds(run.started_at),
         finished_at=whole_seconds(run.finished_at) if run.finished_at else UNSET,
         verdict=run.verdict or UNSET,

@@ -8,6 +8,8 @@ from typing import Literal
 
 import click
 
+from service.cli.log_commands import report
+
 
 class _Commands(click.Group):
     """The group of commands; Ctrl-C in any of them gives the exit code 130."""
@@ -105,28 +107,6 @@ def run(**options: object) -> None:
 
 
 @main.command()
-@click.argument("run", required=False, metavar="[FILE|RUN_ID]")
-@click.option("-f", "--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@click.option("--show-passing", is_flag=True, help="List the passing examples too.")
-@click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
-@click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
-@click.option(
-    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
-)
-def report(**options: object) -> None:
-    """Show a past run again.
-
-    A result file, a run by its id, or the run that started last.
-    """
-    import msgspec
-
-    from service.cli.report import Options
-    from service.cli.report import report as show
-
-    raise SystemExit(show(msgspec.convert(options, Options)))
-
-
-@main.command()
 @click.option(
     "-p", "--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 takes a free one."
 )
@@ -203,3 +183,6 @@ def schema(kind: Literal["config", "harness", "dataset"] | None, output_dir: str
     from service.cli.schema import schema as give_schema
 
     raise SystemExit(give_schema(kind, output_dir))
+
+
+main.add_command(report)

@@ -14,11 +14,12 @@ from typing import NamedTuple, Self, TypeVar
 import aiosqlite
 
 from domain import chain, codec
+from domain.chain import Head
 from domain.errors import LogUnavailable
 from domain.events import FORMAT, LOG, Event, LogCreated, Recorded
 from service.log.connection import open_reading, open_writing
 from service.log.holder import LogLock
-from service.log.reading import Head, LogReader
+from service.log.reading import LogReader
 
 T = TypeVar("T")
 
@@ -98,11 +99,13 @@ class EventLog(LogReader):
         LogUnavailable when the commit failed: it may or may not have happened, and only `reopen` tells.
         """
         try:
-            self.head = await self._on_writing_thread(_commit, self.head, events, contents)
+            hashes = await self._on_writing_thread(_commit, self.head, events, contents)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be written: {error}") from error
-        first = self.head.position - len(events) + 1
-        return [Recorded(first + place, *new[:4]) for place, new in enumerate(events)]
+        first = self.head.position + 1
+        if hashes:
+            self.head = Head(self.head.position + len(hashes), hashes[-1])
+        return [Recorded(first + place, *new[:4], hashes[place]) for place, new in enumerate(events)]
 
     async def _begin(self, now: str) -> None:
         if await self._read_first() is None:
@@ -121,8 +124,8 @@ class EventLog(LogReader):
 
 def _commit(
     connection: sqlite3.Connection, head: Head, events: Sequence[NewEvent], contents: Sequence[Content]
-) -> Head:
-    rows, head = _chained(head, events)
+) -> list[bytes]:
+    rows, hashes = _chained(head, events)
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
@@ -132,11 +135,12 @@ def _commit(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return head
+    return hashes
 
 
-def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object, ...]], Head]:
+def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object, ...]], list[bytes]]:
     rows: list[tuple[object, ...]] = []
+    hashes: list[bytes] = []
     position, previous = head
     for run_id, version, at, event, body in events:
         position += 1
@@ -144,7 +148,8 @@ def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object,
         leaf = chain.leaf(version, run_id, name, at, body)
         previous = chain.link(previous, position, leaf)
         rows.append((position, run_id, version, name, at, body, leaf, previous))
-    return rows, Head(position, previous)
+        hashes.append(previous)
+    return rows, hashes
 
 
 async def _connect(path: Path) -> tuple[aiosqlite.Connection, aiosqlite.Connection]:

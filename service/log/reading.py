@@ -6,28 +6,22 @@ Anyone may read at any time, beside the process that writes.
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import aiosqlite
 
 from domain import chain, codec
+from domain.chain import Head
 from domain.errors import LogUnavailable, LogUnreadable
 from domain.events import FORMAT, Event, LogCreated, Recorded
 from service.log.connection import open_reading
 
 PAGE = 500
-_COLUMNS = "position, run_id, version, type, at, body"
+_COLUMNS = "position, run_id, version, type, at, body, hash"
 _HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
 _FIRST = "SELECT type, body FROM events WHERE position = 1"
 
-_Row = tuple[int, str, int, str, str, bytes]
-
-
-class Head(NamedTuple):
-    """The log's last event."""
-
-    position: int
-    hash: bytes
+_Row = tuple[int, str, int, str, str, bytes, bytes]
 
 
 class LogReader:
@@ -129,5 +123,5 @@ class LogReader:
 
 
 def _recorded(row: _Row) -> Recorded:
-    position, run_id, version, name, at, body = row
-    return Recorded(position, run_id, version, at, codec.decode(name, body))
+    position, run_id, version, name, at, body, link = row
+    return Recorded(position, run_id, version, at, codec.decode(name, body), link)
