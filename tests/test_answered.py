@@ -61,7 +61,11 @@ async def until_recorded(config: Path, kind: str, count: int) -> None:
 def timeless(document: Document) -> Document:
     """A document without what no two runs share: its id and its times."""
     kept = {name: value for name, value in document.items() if name not in {"run_id", "results_url", "warnings"}}
-    kept = {name: value for name, value in kept.items() if not name.endswith("_at") and name != "duration_seconds"}
+    kept = {
+        name: value
+        for name, value in kept.items()
+        if not name.endswith("_at") and name not in {"duration_seconds", "log"}
+    }
     return kept | {"examples": [_timeless(one) for one in document["examples"]]}
 
 

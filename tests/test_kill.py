@@ -58,7 +58,7 @@ def project(folder: Path, model: Model, count: int, concurrency: int) -> Path:
 
 def timeless(document: Document) -> Document:
     """A result without what may differ from run to run: its id, times, latency and attempts."""
-    rest = {key: value for key, value in document.items() if key not in {"run_id", "duration_seconds"}}
+    rest = {key: value for key, value in document.items() if key not in {"run_id", "duration_seconds", "log"}}
     examples = [
         {key: value for key, value in example.items() if key not in {"latency_ms", "attempts"}}
         for example in rest["examples"]

@@ -15,7 +15,7 @@ from domain.events import Recorded
 from service.execution.queue import Limits
 from service.log.event_log import Content, EventLog, NewEvent
 
-TIMES = {"run_id", "started_at", "finished_at", "duration_seconds", "latency_ms"}
+TIMES = {"run_id", "started_at", "finished_at", "duration_seconds", "latency_ms", "log"}
 
 
 def by_id(document: Document) -> dict[str, Document]:

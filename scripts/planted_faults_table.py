@@ -1,0 +1,274 @@
+"""The faults that `scripts/planted-faults` plants, and for each the tests that must catch it."""
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """What is broken: in a file, a text that is there once becomes another; `tests` below tests/, between spaces."""
+
+    name: str
+    tests: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+FAULTS = [
+    # The log
+    Fault(
+        "commit without a sync",
+        "test_event_log.py",
+        (
+            ("service/log/connection.py", '"PRAGMA synchronous = FULL"', '"PRAGMA synchronous = NORMAL"'),
+            ("service/log/connection.py", "FULL = 2", "FULL = 1"),
+        ),
+    ),
+    Fault(
+        "view fed before the commit",
+        "test_writer.py",
+        (
+            (
+                "service/writer.py",
+                "            recorded = await self._log.append(events, contents) if events or contents else []\n",
+                "            for place, new in enumerate(events, self._log.head.position + 1):\n"
+                "                self._show(Recorded(place, *new[:4], b''))\n"
+                "            recorded = (await self._log.append(events, contents) if events or contents else [])[:0]\n",
+            ),
+        ),
+    ),
+    Fault(
+        "answer before the commit",
+        "test_writer.py",
+        (
+            (
+                "service/writer.py",
+                "        contents = [content for pending in accepted for content in pending.contents]\n",
+                "        contents = [content for pending in accepted for content in pending.contents]\n"
+                "        for pending in accepted:\n            _answer(pending, None)\n",
+            ),
+        ),
+    ),
+    Fault(
+        "a failed commit is not looked up",
+        "test_writer.py",
+        (("service/writer.py", "            await self._log.reopen()\n", "            return True\n"),),
+    ),
+    Fault(
+        "a fault ends writing for good",
+        "test_writer.py",
+        (
+            (
+                "service/writer.py",
+                "                self._writable.set()\n                return\n",
+                "                return\n",
+            ),
+        ),
+    ),
+    Fault(
+        "a rollback is forgotten",
+        "test_event_log.py test_writer.py",
+        (("service/log/event_log.py", 'connection.execute("ROLLBACK")', "pass"),),
+    ),
+    Fault(
+        "a version may be written twice",
+        "test_event_log.py",
+        (
+            ("service/log/schema.sql", "    UNIQUE (run_id, version)\n", "    CHECK (version > 0)\n"),
+            (
+                "service/log/schema.sql",
+                "\n  OR EXISTS (SELECT 1 FROM events WHERE run_id = NEW.run_id AND version = NEW.version)",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "INSERT OR REPLACE gets through",
+        "test_event_log.py",
+        (
+            (
+                "service/log/schema.sql",
+                "CREATE TRIGGER events_no_replace BEFORE INSERT ON events\nWHEN EXISTS",
+                "CREATE TRIGGER events_no_replace BEFORE INSERT ON events\nWHEN 0 AND EXISTS",
+            ),
+            ("service/log/schema.sql", "  OR EXISTS (SELECT 1 FROM events", "  AND EXISTS (SELECT 1 FROM events"),
+        ),
+    ),
+    Fault(
+        "a hash that leaves out the run",
+        "test_chain.py",
+        (("domain/chain.py", "_lp(run_id) + _lp(name)", "_lp(name)"),),
+    ),
+    Fault(
+        "a hash that leaves out the place",
+        "test_chain.py",
+        (("domain/chain.py", 'pack(">Q", position) + leaf_hash', "leaf_hash"),),
+    ),
+    Fault(
+        "two processes write one log",
+        "test_holder.py",
+        (
+            (
+                "service/log/holder.py",
+                "    except OSError:\n        return False\n",
+                "    except OSError:\n        return True\n",
+            ),
+        ),
+    ),
+    # Runs
+    Fault(
+        "resume asks an example again",
+        "test_resume.py",
+        (
+            (
+                "service/execution/jobs.py",
+                "bytes(run.recorded[key])",
+                "bytes(run.recorded[key]).replace(b'\\x01', b'\\x00', 1)",
+            ),
+        ),
+    ),
+    Fault(
+        "resume forgets an example",
+        "test_resume.py",
+        (
+            (
+                "service/execution/rows.py",
+                "if not self._before.recorded[place]:",
+                "if not self._before.recorded[place] and row:",
+            ),
+            ("domain/run.py", "(run.completed == run.total or", "(run.completed >= run.total - 1 or"),
+            ("domain/run.py", '        raise WrongVersion("examples are missing")\n', "        pass\n"),
+        ),
+    ),
+    Fault(
+        "resume reads the files as they are now",
+        "test_resume.py test_pinning.py",
+        (
+            (
+                "service/execution/runner.py",
+                "        if not self._run.pinned:\n",
+                "        if self._taken_over or not self._run.pinned:\n",
+            ),
+        ),
+    ),
+    Fault(
+        "an answer is asked for again",
+        "test_answered.py",
+        (("service/execution/scoring.py", "recorded = asked.answered > 0", "recorded = False"),),
+    ),
+    Fault(
+        "an example is recorded twice",
+        "test_run.py",
+        (
+            (
+                "domain/run.py",
+                "return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]",
+                "return [scored]",
+            ),
+        ),
+    ),
+    Fault(
+        "a crash loop goes on for ever",
+        "test_resume.py test_run.py",
+        (("domain/run.py", "return crashed and run.crashes + 1 >= MAX_CRASHES", "return False"),),
+    ),
+    Fault(
+        "a call after the stop",
+        "test_sigterm.py",
+        (("service/execution/scoring.py", "if self._world.stopping.is_set():", "if False:"),),
+    ),
+    Fault(
+        "a call before all is pinned",
+        "test_pinning.py",
+        (("domain/run.py", "all(harness.manifest is not None for", "any(harness.manifest is not None for"),),
+    ),
+    Fault(
+        "the first run takes all calls",
+        "test_slots.py",
+        (
+            (
+                "service/execution/slots.py",
+                "min(self._waiting, key=self._in_flight.__getitem__)",
+                "next(iter(self._waiting))",
+            ),
+        ),
+    ),
+    # The verdict
+    Fault(
+        "a threshold is missed by rounding",
+        "test_verdict.py test_statistics.py",
+        (("domain/statistics.py", "TOLERANCE = 1e-9", "TOLERANCE = 0.0"),),
+    ),
+    Fault(
+        "one failing row is outvoted",
+        "test_verdict.py",
+        (("domain/verdict.py", "if all(row.passed for row in rows):", "if any(row.passed for row in rows):"),),
+    ),
+    # What comes from outside
+    Fault(
+        "a route without the key",
+        "test_guard.py",
+        (
+            (
+                "service/api/guard.py",
+                'OPEN_PATHS = frozenset({"/health"})',
+                'OPEN_PATHS = frozenset({"/health", "/suites"})',
+            ),
+        ),
+    ),
+    Fault(
+        "a key that begins rightly is enough",
+        "test_guard.py",
+        (
+            (
+                "service/api/guard.py",
+                'hmac.compare_digest(_fingerprint(token.strip(b" ")), self._key)',
+                "len(token) > 3",
+            ),
+        ),
+    ),
+    Fault(
+        "other web sites may ask",
+        "test_guard.py",
+        (("service/api/guard.py", "if any(origin.lower() not in own for origin in origins) or", "if"),),
+    ),
+    Fault(
+        "any host name is ours",
+        "test_guard.py",
+        (("service/api/guard.py", "if _without_port(host) not in names:", "if not host:"),),
+    ),
+    Fault(
+        "a body without end is read whole",
+        "test_hostile_requests.py test_bad_requests.py",
+        (("service/api/guard.py", "        if size > BODY_BYTES:\n            return None\n", ""),),
+    ),
+    Fault(
+        "a config outside the root",
+        "test_requested_config.py",
+        (("service/files/finding.py", "path.is_relative_to(root.resolve(strict=True)) and", ""),),
+    ),
+    Fault(
+        "a secret is recorded",
+        "test_recorded_secrets.py",
+        (
+            (
+                "service/execution/grading.py",
+                "output, replaced = secrets.replace(answer.reply.output)",
+                "output, replaced = answer.reply.output, ()",
+            ),
+        ),
+    ),
+    Fault(
+        "a reply without end is taken",
+        "test_http_model.py test_hostile_models.py",
+        (("service/models/reply.py", "        if size >= limit:\n            break\n", ""),),
+    ),
+    Fault(
+        "an input that writes the request",
+        "test_template.py",
+        (
+            (
+                "domain/template.py",
+                "return _encode(text)[1:-1].join(self._segments)",
+                "return text.encode().join(self._segments)",
+            ),
+        ),
+    ),
+]
