@@ -63,6 +63,7 @@ def test_the_json_file_is_as_written_by_hand(tmp_path: Path) -> None:
     row = document["grader_results"][0]
     assert [row.pop(name) for name in ("score", "pass_rate")] == [5 / 6, 5 / 6]
     assert [row.pop(name) for name in ("ci_lower", "ci_upper")] == pytest.approx([0.4365, 0.9699], abs=5e-5)
+    assert document.pop("log")["position"] == 1 + 1 + 6 + 1
     assert document == msgspec.json.decode((GOLDEN / "failed.json").read_text())
 
 
