@@ -1,12 +1,13 @@
 """Breaks a copy of the code, one fault at a time, and shows that the tests catch each: `scripts/planted-faults`.
 
-A fault counts as caught when a test named for it fails; one that keeps the tests from being collected does not.
+A fault counts as caught when a test named for it fails or hangs; one that keeps the tests from being collected does not.
 First the same tests must pass on the code as it is.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,16 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ["domain", "projections", "service", "scripts", "tests", "docs", "evals"]
 FILES = ["pyproject.toml", "matchspec.yml", "README.md", "CHANGELOG.md", "LICENSE"]
 TESTS_FAILED = 1
+HUNG = -9
+HANG_SECONDS = 300
 AT_ONCE = 2
+
+
+class Tried(NamedTuple):
+    """How a run of the tests ended and what it printed."""
+
+    returncode: int
+    said: str
 
 
 class Verdict(NamedTuple):
@@ -52,7 +62,7 @@ def plant_all(faults: Sequence[Fault]) -> int:
     tests = sorted({test for fault in faults for test in fault.tests.split()})
     untouched = try_with(None, tests)
     if untouched.returncode:
-        print(untouched.stdout)
+        print(untouched.said)
         print("the tests fail on the code as it is: what they catch proves nothing")
         return 2
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -65,8 +75,8 @@ def plant_all(faults: Sequence[Fault]) -> int:
 def plant(fault: Fault) -> Verdict:
     """Try the tests of one fault on a copy that has it."""
     finished = try_with(fault, fault.tests.split())
-    said = finished.stdout.strip().splitlines()
-    return Verdict(fault, finished.returncode == TESTS_FAILED, said[-1] if said else finished.stderr)
+    said = finished.said.strip().splitlines()
+    return Verdict(fault, finished.returncode in (TESTS_FAILED, HUNG), said[-1] if said else "")
 
 
 def tell(verdict: Verdict) -> Verdict:
@@ -75,21 +85,29 @@ def tell(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def try_with(fault: Fault | None, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def try_with(fault: Fault | None, tests: Sequence[str]) -> Tried:
     """Run tests in a copy of the project, with a fault in it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_project(Path(folder))
         if fault:
             break_code(copy, fault)
         command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "--tb=line"]
-        return subprocess.run(
+        running = subprocess.Popen(
             [*command, *(f"tests/{test}" for test in tests)],
             cwd=copy,
             env=os.environ | {"PYTHONPATH": str(copy)},  # before the installed project, also for its command
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=True,
         )
+        try:
+            said, _ = running.communicate(timeout=HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            said, _ = running.communicate()
+            said += "hung"
+        return Tried(running.returncode, said)
 
 
 def copy_project(target: Path) -> Path:

@@ -318,6 +318,15 @@ async def test_a_repeated_version_is_refused_whole(path: Path, log: EventLog) ->
         await log.read_content(NAME)
 
 
+async def test_a_refused_append_leaves_the_log_free_for_the_next(path: Path, log: EventLog) -> None:
+    """Nothing of a refused append stays open: another process may look, and the next append is taken."""
+    await log.append([entry(RUN, 1, started())])
+    with pytest.raises(LogUnavailable):
+        await log.append([entry(RUN, 1, started())])
+    await log.append([entry(RUN, 2, scored(0))])
+    assert [row[:3] for row in columns(path)] == [(1, "log", 1), (2, RUN, 1), (3, RUN, 2)]
+
+
 async def test_an_append_that_nobody_waits_for_any_more_is_whole(path: Path) -> None:
     """Cancelling the task that appends leaves no open transaction behind: all of it is there."""
     log = await EventLog.open(path, AT)
