@@ -6,6 +6,7 @@ MatchspecError
 │   ├── InvalidRequest      a request with mistakes
 │   ├── ConfigNotAllowed    a config path outside the server's folder
 │   ├── NoExamples          nothing left to ask
+│   ├── RunNotOver          a run that must be over first
 │   ├── UnsupportedMedia    a body that is not JSON
 │   └── TooManyRuns         the queue is full
 ├── NotFound
@@ -61,6 +62,10 @@ class ConfigNotAllowed(Refused):
 
 class NoExamples(Refused):
     """No example carries the tags that were asked for."""
+
+
+class RunNotOver(Refused):
+    """The run is not over yet."""
 
 
 class UnsupportedMedia(Refused):

@@ -44,7 +44,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is to do. `config` is the path of its `matchspec.yml`, `tags` and `concurrency` are the request's.
 
-    With `fail_fast`, harnesses go one after another, and the first that fails is the last.
+    With `fail_fast`, harnesses go one after another, and the first that fails is the last. With `of_paths`, suites are
+    harness files below the paths that they are named after, relative to the config's folder; no config lists them.
     """
 
     config: str
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str]
     concurrency: int | None
     fail_fast: bool = False
+    of_paths: bool = False
 
     def harness(self, suite: str, harness: str) -> tuple[PlannedSuite, PlannedHarness]:
         """Find a harness by its names."""

@@ -105,6 +105,20 @@ class Result:
             if scored:
                 yield Place(place // harness.repeats, scored, answered[place] if answered else 0)
 
+    def find(self, harness: PinnedHarness, row: int, repeat: int) -> Place:
+        """Where the events of one recorded asking stand."""
+        key, place = (harness.suite, harness.harness), row * harness.repeats + repeat
+        answered = self._answered.get(key)
+        return Place(row, self._scored[key][place], answered[place] if answered else 0)
+
+    def incomplete(self, harness: PinnedHarness) -> bytes:
+        """Mark by 1, at `row * repeats + repeat`, all askings of the rows of which not every one is recorded."""
+        scored = self._scored.get((harness.suite, harness.harness))
+        if scored is None:
+            return b"\1" * (harness.rows or 0) * harness.repeats
+        rows = zip(*[iter(scored)] * harness.repeats, strict=True)
+        return b"".join((b"\0" if all(askings) else b"\1") * harness.repeats for askings in rows)
+
     def _note(self, index: "dict[Key, array[int]]", event: ExampleScored | ExampleAnswered, version: int) -> None:
         key = (event.suite, event.harness)
         pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)

@@ -17,8 +17,10 @@ from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
 from service.api.backend import Api
+from service.execution.old_runs import FindLog, OldRuns
 from service.execution.pace import Paces
 from service.execution.queue import Limits, Queue
+from service.execution.regrading import Regrader
 from service.execution.runner import Runner
 from service.execution.slots import CallSlots
 from service.execution.starting import Starter
@@ -34,7 +36,8 @@ from service.writer import Writer
 class Settings(NamedTuple):
     """What a service is started with. `local_names` are the hosts a keyless server answers to, None for any.
 
-    With `given`, `config` was made for one command and is not read again.
+    With `given`, `config` was made for one command and is not read again. Runs to grade anew are in `db`, or where
+    `find_log` finds them.
     """
 
     config: ConfigFiles
@@ -45,6 +48,7 @@ class Settings(NamedTuple):
     limits: Limits
     environment: Mapping[str, str]
     given: bool = False
+    find_log: FindLog | None = None
 
 
 class Service:
@@ -55,6 +59,7 @@ class Service:
         self.views = api.views
         self.results = api.results
         self.starter = api.starter
+        self.regrader = api.regrader
         self.unfinished = api.views.listing.unfinished()
         self._settings = settings
         self._api = api
@@ -104,8 +109,9 @@ async def open_service(
         stack.push_async_callback(writer.close)
         transport = transport or open_transport()
         stack.push_async_callback(transport.aclose)
-        world = _make_world(settings, log, writer, transport, draw)
-        service = _build(settings, world, views, clock)
+        results = ResultReader(log, views)
+        world = _make_world(settings, log, writer, OldRuns(log, results, settings.find_log), transport, draw)
+        service = _build(settings, world, views, results, clock)
         stack.push_async_callback(service.stop)
         yield service
 
@@ -114,12 +120,14 @@ def _make_world(
     settings: Settings,
     log: EventLog,
     writer: Writer,
+    old_runs: OldRuns,
     transport: httpx.AsyncBaseTransport,
     draw: Callable[[int], int],
 ) -> World:
     return World(
         log=log,
         writer=writer,
+        old_runs=old_runs,
         slots=CallSlots(settings.limits.model_calls),
         paces=Paces(settings.environment),
         transport=transport,
@@ -132,7 +140,9 @@ def _make_world(
     )
 
 
-def _build(settings: Settings, world: World, views: Views, clock: Callable[[], datetime]) -> Service:
+def _build(
+    settings: Settings, world: World, views: Views, results: ResultReader, clock: Callable[[], datetime]
+) -> Service:
     def carry(run_id: str, taken_over: bool) -> Coroutine[None, None, None]:
         return Runner(world, run_id, taken_over).carry()
 
@@ -140,5 +150,5 @@ def _build(settings: Settings, world: World, views: Views, clock: Callable[[], d
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock)
-    api = Api(views, ResultReader(world.log, views), starter, config)
+    api = Api(views, results, starter, Regrader(world, queue, starter, config.path), config)
     return Service(settings, api, world, queue)

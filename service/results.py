@@ -46,9 +46,13 @@ class ResultReader:
             self._views.results.keep(run_id, result)
         return result
 
+    async def plan(self, result: Result) -> Plan | None:
+        """What a run was to do; None before it started."""
+        return decode_plan(await self._log.read_content(result.started.plan)) if result.started else None
+
     async def statistics(self, result: Result) -> dict[str, Statistics]:
         """The statistics of the run's suites that set any."""
-        plan = await self._plan(result)
+        plan = await self.plan(result)
         suites = plan.suites if plan else []
         return {suite.name: suite.statistics for suite in suites if suite.statistics != Statistics()}
 
@@ -90,11 +94,8 @@ class ResultReader:
                 yield example[0].row, [Asking(own[place.scored], own.get(place.answered)) for place in example]
 
     async def _marks(self, harness: PinnedHarness, result: Result) -> Marks | None:
-        plan = await self._plan(result)
+        plan = await self.plan(result)
         return marks_of(*plan.harness(harness.suite, harness.harness)) if plan else None
-
-    async def _plan(self, result: Result) -> Plan | None:
-        return decode_plan(await self._log.read_content(result.started.plan)) if result.started else None
 
     async def _blocks(self, manifest: str) -> AsyncIterator[_Block]:
         first = 0

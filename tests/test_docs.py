@@ -31,7 +31,7 @@ from domain.written import Written
 from projections.listing import ListedRun
 from projections.progress import Progress
 from service.api import documents
-from service.api.app import get_result, health, list_results, list_suites, run
+from service.api.app import get_result, health, list_results, list_suites, regrade, run
 from service.api.problems import KINDS, http_problem, problem_type
 from service.cli.log_level import LEVELS
 from service.cli.main import main
@@ -204,21 +204,22 @@ def test_every_document_of_the_api_has_a_table() -> None:
 
 def test_the_routes_are_those_of_the_app() -> None:
     """docs/api.md lists every route, and its sections are the routes."""
-    handlers = [run, get_result, list_results, list_suites, health]
-    paths = [path.replace(":str", "") for handler in handlers for path in handler.paths]
+    handlers = [run, get_result, list_results, regrade, list_suites, health]
+    routes = [(handler, path.replace(":str", "")) for handler in handlers for path in handler.paths]
     told = [row[0] for row in table_under(API, "| route | does | answers |")]
-    assert told == [f"{'POST' if path == '/run' else 'GET'} {path}" for path in paths]
+    assert told == [f"{'GET' if 'GET' in handler.http_methods else 'POST'} {path}" for handler, path in routes]
     assert set(told) <= set(re.findall(r"^## (.+)$", API.read_text(), re.MULTILINE))
 
 
 def test_the_problem_types_are_those_of_the_code() -> None:
-    """docs/api.md lists every `type` with its status, and the table of POST /run names only such."""
+    """docs/api.md lists every `type` with its status, and the tables of single routes name only such."""
     told = {row[0]: int(row[1][:3]) for row in table_under(API, "| `type` | status |")}
     plain = {http_problem(status, "").type: status for status in PLAIN_STATUSES}
     own = {problem_type(name): int(status) for status, name, _ in KINDS.values()}
     assert told == own | plain
-    of_run = table_under(API, "| status | problem `type` ends in | when |")
-    assert of_run == [row for row in of_run if told[problem_type(row[1])] == int(row[0])]
+    of_routes = re.findall(r"^\| (\d{3}) \| `([\w-]+)` \| ", API.read_text(), re.MULTILINE)
+    assert len(of_routes) > len(table_under(API, "| status | problem `type` ends in | when |"))
+    assert of_routes == [(status, name) for status, name in of_routes if told[problem_type(name)] == int(status)]
 
 
 def test_the_options_of_serve_are_those_of_the_command() -> None:

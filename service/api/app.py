@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 from litestar import Litestar, Request, Response, post, route
@@ -31,13 +31,18 @@ from service.version import VERSION
 
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 JSON = "application/json"
+T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
+
+
+class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a request that takes none: nothing, or `{}`."""
 
 
 def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:
     """Build the application; `local_names` are the hosts a keyless server answers to, None for any."""
     app = Litestar(
-        route_handlers=[run, get_result, list_results, list_suites, health],
+        route_handlers=[run, get_result, list_results, regrade, list_suites, health],
         state=State({"api": api}),
         openapi_config=None,
         logging_config=None,
@@ -54,10 +59,25 @@ def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) 
 async def run(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Start a run."""
     api: Api = state.api
-    # in a thread: a body of half a million mistakes takes seconds
-    wanted = await asyncio.to_thread(_decode, await request.body(), request.headers.get("content-type", ""))
-    client = request.client.host if request.client else None
-    run_id = await api.starter.start(wanted, Caller(client, request.headers.get("user-agent")))
+    wanted = await _read_body(request, RunRequest)
+    return _accepted(api, await api.starter.start(wanted, _caller(request)))
+
+
+@post("/results/{run_id:str}/regrade", status_code=202)
+async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Start a run that grades the recorded outputs of another one anew."""
+    api: Api = state.api
+    await _read_body(request, NoFields)
+    if api.views.listing.get(run_id) is None:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    return _accepted(api, await api.regrader.start(run_id, _caller(request)))
+
+
+def _caller(request: Request[Any, Any, State]) -> Caller:
+    return Caller(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+def _accepted(api: Api, run_id: str) -> Response[bytes]:
     listed = api.views.listing.get(run_id)
     if listed is None:
         raise RunNotFound
@@ -115,9 +135,14 @@ def _json(document: msgspec.Struct, *, status: int = 200, headers: dict[str, str
     return Response(_encoder.encode(document), status_code=status, media_type=JSON, headers=headers)
 
 
-def _decode(body: bytes, content_type: str) -> RunRequest:
+async def _read_body(request: Request[Any, Any, State], wanted: type[T]) -> T:
+    """Decode in a thread: a body of half a million mistakes takes seconds."""
+    return await asyncio.to_thread(_decode, await request.body(), request.headers.get("content-type", ""), wanted)
+
+
+def _decode(body: bytes, content_type: str, kind: type[T]) -> T:
     if not body.strip():
-        return RunRequest()
+        return kind()
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != JSON and not (media_type.startswith("application/") and media_type.endswith("+json")):
         raise UnsupportedMedia
@@ -127,7 +152,7 @@ def _decode(body: bytes, content_type: str) -> RunRequest:
         json.loads(text, object_pairs_hook=_refuse_repeated)  # msgspec takes the last of equal keys
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest([Mistake(f"the body is not valid JSON: {why_not_json(text, error)}")]) from None
-    wanted, mistakes, _ = convert(node, RunRequest)
+    wanted, mistakes, _ = convert(node, kind)
     if wanted is None:
         raise InvalidRequest(_first(mistakes))
     return wanted

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from projections.views import Views
+from service.execution.regrading import Regrader
 from service.execution.starting import Starter
 from service.results import ResultReader
 from service.suites import OwnConfig
@@ -14,4 +15,5 @@ class Api(NamedTuple):
     views: Views
     results: ResultReader
     starter: Starter
+    regrader: Regrader
     config: OwnConfig

@@ -1,7 +1,8 @@
 """A harness at work, built from what the log has pinned."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +10,14 @@ from domain.examples import Example, decode_manifest, is_selected
 from domain.grader_spec import TextGrader, grader_name
 from domain.graders import make_grader
 from domain.marks import marks_of
-from domain.model_spec import CommandModel
+from domain.model_spec import CommandModel, NoopModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
 from domain.secrets import Secrets, grader_variables, named_variables
 from service.execution.attempts import Patience
 from service.execution.code import find_code
 from service.execution.grading import Graders, OpenGrader, PureGrader
+from service.execution.old_runs import OldOutputs, OldRun
 from service.execution.pace import Pace
 from service.execution.rows import Progress, Rows
 from service.execution.world import World
@@ -24,14 +26,20 @@ from service.models.ask import Ask
 from service.models.model import open_model
 
 
-class Job(NamedTuple):
-    """Whom to ask and how fast, how to grade, and what is left to ask; `workers` at once."""
+class Service(NamedTuple):
+    """Whom to ask, and how fast."""
 
-    suite: str
-    harness: str
     ask: Ask
     pace: Pace | None
     patience: Patience
+
+
+class Job(NamedTuple):
+    """Where answers come from, how to grade, and what is left to ask; `workers` at once."""
+
+    suite: str
+    harness: str
+    source: Service | OldOutputs
     graders: Graders
     secrets: Secrets
     rows: Rows
@@ -43,10 +51,11 @@ async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Jo
     """Prepare every harness of a run; ModelError or GraderError where one can't be used at all."""
     secrets = _secrets(plan, world)
     opener = GraderOpener(GraderWorld(world.environment, world.transport, secrets, world.draw))
-    try:
-        yield [await _open_job(world, run, plan, opener, secrets, *asked) for asked in _asked(plan, run)]
-    finally:
-        await opener.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(opener.close)
+        regrades = run.started.regrades if run.started else None
+        old = await stack.enter_async_context(world.old_runs.open(regrades)) if regrades else None
+        yield [await _open_job(world, run, plan, old, opener, secrets, *asked) for asked in _asked(plan, run)]
 
 
 def find_changed_code(world: World, run: Run, plan: Plan) -> list[str]:
@@ -54,7 +63,7 @@ def find_changed_code(world: World, run: Run, plan: Plan) -> list[str]:
     return [
         f"harness '{harness.name}': {script} has changed since the run started"
         for _, harness in _asked(plan, run)
-        for script in _changed_code(world, plan, harness)
+        for script in _changed_code(world, run, plan, harness)
     ]
 
 
@@ -62,6 +71,7 @@ async def _open_job(
     world: World,
     run: Run,
     plan: Plan,
+    old: OldRun | None,
     opener: GraderOpener,
     secrets: Secrets,
     suite: PlannedSuite,
@@ -70,17 +80,21 @@ async def _open_job(
     key = (suite.name, harness.name)
     manifest = decode_manifest(await world.log.read_content(run.harnesses[key].manifest or ""))
     folder = world.harness_folder(plan, harness)
+    source = old.outputs(key) if old else _open_service(world, harness, folder)
     return Job(
         suite=suite.name,
         harness=harness.name,
-        ask=open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport),
-        pace=world.paces.of(harness.model),
-        patience=_patience(harness),
+        source=source,
         graders=_open_graders(opener, suite, harness, folder),
         secrets=secrets,
-        rows=Rows(world.log, manifest, _progress(run, key), _selects(suite.tags, plan.tags)),
+        rows=Rows(world.log, manifest, _progress(run, key, source), _selects(suite.tags, plan.tags)),
         workers=harness.concurrency,
     )
+
+
+def _open_service(world: World, harness: PlannedHarness, folder: Path) -> Service:
+    ask = open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport)
+    return Service(ask, world.paces.of(harness.model), _patience(harness))
 
 
 def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHarness, folder: Path) -> Graders:
@@ -93,8 +107,12 @@ def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHar
     return Graders(pure, opened, marks_of(suite, harness))
 
 
-def _progress(run: Run, key: Key) -> Progress:
-    return Progress(run.harnesses[key].repeats, bytes(run.recorded[key]), dict(run.answered[key]))
+def _progress(run: Run, key: Key, source: Service | OldOutputs) -> Progress:
+    """Tell how far a harness is. Where outputs are graded anew, what has none counts as done."""
+    recorded = bytes(run.recorded[key])
+    if isinstance(source, OldOutputs):
+        recorded = bytes(map(or_, recorded, source.incomplete))
+    return Progress(run.harnesses[key].repeats, recorded, dict(run.answered[key]))
 
 
 def _asked(plan: Plan, run: Run) -> list[tuple[PlannedSuite, PlannedHarness]]:
@@ -106,8 +124,10 @@ def _asked(plan: Plan, run: Run) -> list[tuple[PlannedSuite, PlannedHarness]]:
     ]
 
 
-def _changed_code(world: World, plan: Plan, harness: PlannedHarness) -> list[str]:
-    now = find_code(harness.model, harness.graders, world.harness_folder(plan, harness))
+def _changed_code(world: World, run: Run, plan: Plan, harness: PlannedHarness) -> list[str]:
+    """Compare by digest; where outputs are graded anew, the model's scripts don't run."""
+    regrades = run.started is not None and run.started.regrades is not None
+    now = find_code(NoopModel() if regrades else harness.model, harness.graders, world.harness_folder(plan, harness))
     return sorted(name for name in now.keys() | harness.code.keys() if now.get(name) != harness.code.get(name))
 
 

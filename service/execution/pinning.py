@@ -10,11 +10,23 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from domain.events import PinnedHarness
-from domain.examples import Block, Cut, Example, Manifest, cut_blocks, digest, encode_manifest, is_selected
+from domain.examples import (
+    Block,
+    Cut,
+    Example,
+    Manifest,
+    cut_blocks,
+    decode_manifest,
+    digest,
+    encode_manifest,
+    is_selected,
+)
 from domain.plan import Plan
+from service.execution.world import World
 from service.files.datasets import read_dataset
 from service.files.harness_file import DatasetPath
 from service.log.event_log import Content
+from service.log.reading import LogReader
 from service.writer import Writer
 
 SLICE_BYTES = 4_000_000
@@ -47,6 +59,17 @@ async def pin_dataset(read: ReadExamples, writer: Writer) -> Pinned:
     manifest = encode_manifest(Manifest(rows=sum(block.rows for block in blocks), blocks=blocks))
     await writer.store([Content(digest(manifest), manifest)])
     return Pinned(digest(manifest), tag_sets.total(), tag_sets)
+
+
+async def copy_examples(harnesses: Iterable[PinnedHarness], source: LogReader, world: World) -> None:
+    """Store the pinned examples of harnesses that another log has, unless it is the same one."""
+    if source.path == world.log.path:
+        return
+    for manifest in dict.fromkeys(harness.manifest for harness in harnesses if harness.manifest):
+        content = await source.read_content(manifest)
+        for block in decode_manifest(content).blocks:
+            await world.writer.store([Content(block.digest, await source.read_content(block.digest))])
+        await world.writer.store([Content(manifest, content)])
 
 
 async def pin_plan(plan: Plan, harnesses: Iterable[PinnedHarness], folder: Path, writer: Writer) -> list[PinnedHarness]:

@@ -9,7 +9,8 @@ from domain.graded import Asked
 from domain.run import Run, record_answer, record_score
 from service.execution.attempts import ask_patiently
 from service.execution.grading import grade, make_answered, make_failed, make_scored, without_secrets
-from service.execution.jobs import Job
+from service.execution.jobs import Job, Service
+from service.execution.old_runs import OldOutputs
 from service.execution.pace import Pace
 from service.execution.rows import AskedRow
 from service.execution.world import World
@@ -32,7 +33,7 @@ class Scorer:
         Where a grader takes its time, the answer is recorded first: a crash in between never asks the model again.
         """
         recorded = asked.answered > 0
-        answered = await self._recall(asked.answered) if recorded else await self._ask(job, asked)
+        answered = await self._recall(asked.answered) if recorded else await self._answer(job, asked)
         if answered is None:
             return
         if job.graders.open and not recorded:
@@ -44,15 +45,20 @@ class Scorer:
         passed = job.graders.marks.passes(grades.scores)
         await self._record(make_scored(answered, grades, passed, recorded=recorded))
 
-    async def _ask(self, job: Job, asked: AskedRow) -> ExampleAnswered | None:
-        """Ask the model; where it gives no answer, record that and return None."""
-        answer = await ask_patiently(
-            job.ask, asked.example.input, job.patience, partial(_Attempt, self._world, job.pace, self._run_id)
-        )
+    async def _answer(self, job: Job, asked: AskedRow) -> ExampleAnswered | None:
+        """Ask the model, or look up what it said in the old run; where there is no answer, record that."""
+        source = job.source
+        outcome = await (source.find(asked) if isinstance(source, OldOutputs) else self._ask(job, source, asked))
+        if isinstance(outcome, ExampleAnswered):
+            return outcome
+        await self._record(outcome)
+        return None
+
+    async def _ask(self, job: Job, service: Service, asked: AskedRow) -> ExampleAnswered | ExampleScored:
+        slot = partial(_Attempt, self._world, service.pace, self._run_id)
+        answer = await ask_patiently(service.ask, asked.example.input, service.patience, slot)
         answered = make_answered(job.suite, job.harness, job.secrets, asked, answer)
-        if answered is None:
-            await self._record(make_failed(job.suite, job.harness, job.secrets, asked, answer))
-        return answered
+        return answered or make_failed(job.suite, job.harness, job.secrets, asked, answer)
 
     async def _recall(self, version: int) -> ExampleAnswered:
         body = await self._world.log.read_body(self._run_id, version)

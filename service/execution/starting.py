@@ -48,11 +48,12 @@ class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunOptions(NamedTuple):
-    """What the command line adds to a request: a time limit for every attempt, `fail_fast`, the name of the run."""
+    """What the command line adds: a time limit for every attempt, `fail_fast`, the name of the run, `of_paths`."""
 
     timeout_seconds: float | None = None
     fail_fast: bool = False
     run_id: str | None = None
+    of_paths: bool = False
 
 
 class Caller(NamedTuple):
@@ -93,7 +94,7 @@ class Starter:
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
             started = _started(plan, digest(content), pinned, request, caller, warnings)
-            run_id = await self._record(started, added.run_id)
+            run_id = await self.record(started, added.run_id)
         self._queue.put(run_id, taken_over=False)
         return run_id
 
@@ -125,7 +126,7 @@ class Starter:
         config = override(files.config, environment)
         concurrency = forced_concurrency(environment)
         return Plan(
-            config=_relative(files.path, self._world.root),
+            config=relative(files.path, self._world.root),
             suites=[
                 plan_suite(suite, list(map(_source, harnesses)), config.defaults, config.statistics, concurrency)
                 for suite, harnesses in chosen
@@ -134,7 +135,8 @@ class Starter:
             concurrency=request.concurrency,
         )
 
-    async def _record(self, started: Started, run_id: str | None) -> str:
+    async def record(self, started: Started, run_id: str | None) -> str:
+        """Record the start of a run, under a new id unless one is given; gives the id."""
         if run_id is not None:
             await self._world.writer.do(run_id, lambda run, _at: start(run, started))
             return run_id
@@ -206,7 +208,7 @@ def _started(
 def _apply(options: RunOptions, plan: Plan) -> Plan:
     if options.timeout_seconds is not None:
         plan = with_timeout(plan, options.timeout_seconds)
-    return replace(plan, fail_fast=options.fail_fast)
+    return replace(plan, fail_fast=options.fail_fast, of_paths=options.of_paths)
 
 
 def _source(harness: HarnessFile) -> HarnessSource:
@@ -216,6 +218,7 @@ def _source(harness: HarnessFile) -> HarnessSource:
     return HarnessSource(harness.file, dataset, spec, code)
 
 
-def _relative(path: Path, root: Path) -> str:
+def relative(path: Path, root: Path) -> str:
+    """Name a configuration as plans do: relative to the root, where it stands below."""
     resolved, base = path.resolve(), root.resolve()
     return str(resolved.relative_to(base)) if resolved.is_relative_to(base) else str(resolved)

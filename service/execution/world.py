@@ -8,6 +8,7 @@ from typing import NamedTuple
 import httpx
 
 from domain.plan import Plan, PlannedHarness
+from service.execution.old_runs import OldRuns
 from service.execution.pace import Paces
 from service.execution.slots import CallSlots
 from service.log.event_log import EventLog
@@ -15,14 +16,16 @@ from service.writer import Writer
 
 
 class World(NamedTuple):
-    """The log and its writer, the limits, the way to models. `root` is what the plans' paths are relative to.
+    """The log and its writer, runs to grade anew, the limits, the way to models.
 
-    Once `stopping` is set, no new call is made. `draw` gives a random number below its argument.
+    `root` is what the plans' paths are relative to. Once `stopping` is set, no new call is made. `draw` gives a random
+    number below its argument.
     `secret_names` are the variables that any harness names that was read so far: a command sees them all.
     """
 
     log: EventLog
     writer: Writer
+    old_runs: OldRuns
     slots: CallSlots
     paces: Paces
     transport: httpx.AsyncBaseTransport

@@ -46,26 +46,26 @@ class ConfigReading(NamedTuple):
     mistakes: list[Mistake]
 
 
-def read_config(path: Path) -> ConfigFiles:
-    """Read `matchspec.yml` and all its harness files.
+def read_config(path: Path, *, needs_datasets: bool = True) -> ConfigFiles:
+    """Read `matchspec.yml` and all its harness files, which may name datasets that are gone unless they are needed.
 
     Raises InvalidFiles with every mistake of every file. Contents that have not changed are not parsed again.
     """
-    reading = look_over(path)
+    reading = look_over(path, needs_datasets=needs_datasets)
     if reading.mistakes or not reading.config:
         raise InvalidFiles(reading.mistakes)
     whole = [[read.whole for read in suite if read and read.whole] for suite in reading.harnesses]
     return ConfigFiles(path, reading.config, whole)
 
 
-def look_over(path: Path) -> ConfigReading:
+def look_over(path: Path, *, needs_datasets: bool = True) -> ConfigReading:
     """Read `matchspec.yml` and its harness files as far as they can be read, and gather every mistake."""
     try:
         reading = _read(read_regular(path, CONFIG_BYTES), path.name)
     except CantReadError as error:
         return ConfigReading(None, None, [], [Mistake(str(error), path.name)])
     mistakes = list(reading.mistakes)
-    harnesses = _read_harnesses(reading.root, path, mistakes) if reading.root else []
+    harnesses = _read_harnesses(reading.root, path, mistakes, needs_datasets) if reading.root else []
     if reading.value and reading.root:
         mistakes += _suite_mistakes(reading.value, reading.root, path.name, harnesses)
     return ConfigReading(reading.value, reading.root, harnesses, list(dict.fromkeys(mistakes)))
@@ -109,14 +109,16 @@ def _read(content: bytes, file: str) -> Reading[Config]:
     return with_faults(reading, file, faults)
 
 
-def _read_harnesses(root: tree.Node, path: Path, mistakes: list[Mistake]) -> list[list[HarnessReading | None]]:
+def _read_harnesses(
+    root: tree.Node, path: Path, mistakes: list[Mistake], needs_datasets: bool
+) -> list[list[HarnessReading | None]]:
     """Read what the config names, even where other parts of it are wrong, so that all mistakes are told at once."""
     readings: list[list[HarnessReading | None]] = []
     for suite, nodes in enumerate(_written_harnesses(root)):
         readings.append([])
         for index, node in enumerate(nodes):
             try:
-                read = read_harness(node.text, path.parent)
+                read = read_harness(node.text, path.parent, needs_dataset=needs_datasets)
             except CantReadError as error:
                 field = tree.show_path(("suites", suite, "harnesses", index))
                 mistakes.append(Mistake(f"{node.text}: {error}", path.name, node.line, field))

@@ -59,14 +59,17 @@ class HarnessReading(NamedTuple):
     mistakes: list[Mistake]
 
 
-def read_harness(written: str, folder: Path) -> HarnessReading:
-    """Read the harness file that the config in `folder` names; CantReadError where it can't be read."""
+def read_harness(written: str, folder: Path, *, needs_dataset: bool = True) -> HarnessReading:
+    """Read the harness file that the config in `folder` names; CantReadError where it can't be read.
+
+    A dataset that is not needed is not looked for.
+    """
     path = folder / written
     file = posixpath.normpath(written)
     reading = _read(read_regular(path, CONFIG_BYTES), file)
     if reading.root is None:
         return HarnessReading(file, path, None, None, None, None, reading.mistakes)
-    dataset, problem = _find_dataset(reading.root, file, folder)
+    dataset, problem = _find_dataset(reading.root, file, folder) if needs_dataset else (None, None)
     mistakes = reading.mistakes + ([problem] if problem else [])
     whole = HarnessFile(file, path, reading.value, dataset, reading.root) if reading.value and not mistakes else None
     return HarnessReading(file, path, reading.root, reading.value, dataset, whole, mistakes)

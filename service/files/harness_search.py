@@ -25,15 +25,15 @@ ENOUGH_KEYS = 2
 _WRITTEN_KEY = re.compile(rb"^(dataset|model|graders)\s*:", re.MULTILINE)
 
 
-def read_paths(paths: Sequence[str], folder: Path, base: Config | None) -> ConfigFiles:
+def read_paths(paths: Sequence[str], folder: Path, base: Config | None, *, needs_datasets: bool = True) -> ConfigFiles:
     """Make a suite of each path, named after it; defaults, output and statistics are those of `base`, if any.
 
-    A folder stands for the harness files below it: any YAML with `dataset`, `model` and `graders`.
-    Raises InvalidFiles with every mistake.
+    A folder stands for the harness files below it: any YAML with `dataset`, `model` and `graders`. They may name
+    datasets that are gone unless they are needed. Raises InvalidFiles with every mistake.
     """
     names = list(dict.fromkeys(Path(path).as_posix() for path in paths))
     mistakes = [mistake for name in names for mistake in _name_mistakes(name)]
-    harnesses = [_read_path(name, folder, mistakes) for name in names]
+    harnesses = [_read_path(name, folder, mistakes, needs_datasets) for name in names]
     suites = [
         Suite(name=name, harnesses=[harness.file for harness in of_path])
         for name, of_path in zip(names, harnesses, strict=True)
@@ -55,7 +55,7 @@ def _name_mistakes(name: str) -> Iterator[Mistake]:
         yield Mistake("can't name a suite: at most 256 characters, none of them a control character", file=name)
 
 
-def _read_path(path: str, folder: Path, mistakes: list[Mistake]) -> list[HarnessFile]:
+def _read_path(path: str, folder: Path, mistakes: list[Mistake], needs_dataset: bool) -> list[HarnessFile]:
     named = folder / path
     files = sorted(_find(named, folder)) if _is_folder(named) else [path]
     if not files:
@@ -63,7 +63,7 @@ def _read_path(path: str, folder: Path, mistakes: list[Mistake]) -> list[Harness
     found = []
     for file in files:
         try:
-            reading = read_harness(file, folder)
+            reading = read_harness(file, folder, needs_dataset=needs_dataset)
         except CantReadError as error:
             mistakes.append(Mistake(str(error), file=file))
             continue
