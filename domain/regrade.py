@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import UnsetType
 from msgspec.structs import replace
 
 from domain.errors import LogUnreadable, NoExamples, SuiteNotFound
@@ -58,7 +59,8 @@ def recorded_outcome(event: ExampleAnswered | ExampleScored) -> ExampleAnswered 
     """Give the answer that an event of the old run holds; where the model gave none, the event that says why."""
     if isinstance(event, ExampleAnswered) or event.error is not None:
         return event
-    if not (isinstance(event.output, str) and isinstance(event.latency_ms, float) and isinstance(event.attempts, int)):
+    output, latency_ms, attempts = event.output, event.latency_ms, event.attempts
+    if not isinstance(output, str) or isinstance(latency_ms, UnsetType) or isinstance(attempts, UnsetType):
         raise LogUnreadable(f"the log has neither an output nor an error of example '{event.example}'")
     return ExampleAnswered(
         suite=event.suite,
@@ -66,9 +68,9 @@ def recorded_outcome(event: ExampleAnswered | ExampleScored) -> ExampleAnswered 
         example=event.example,
         repeat=event.repeat,
         row=event.row,
-        output=event.output,
-        latency_ms=event.latency_ms,
-        attempts=event.attempts,
+        output=output,
+        latency_ms=latency_ms,
+        attempts=attempts,
         usage=event.usage,
         secrets=event.secrets,
     )
