@@ -44,7 +44,8 @@ def plan_regrade(old: Old, today: Sequence[PlannedSuite], config: str) -> Regrad
     """
     names = [suite.name for suite in today]
     if old.suite is not None and old.suite not in names:
-        raise SuiteNotFound(f"suite '{old.suite}' of {old.run_id} is not in {config} any more")
+        where = "there" if old.plan.of_paths else f"in {config}"
+        raise SuiteNotFound(f"suite '{old.suite}' of {old.run_id} is not {where} any more")
     suites = [suite for one in today if (suite := _regrade_suite(old, one)).harnesses]
     if not suites:
         raise NoExamples(f"nothing of {old.run_id} can be graded anew: {'; '.join(_left_out(old, today))}")
@@ -104,7 +105,7 @@ def _left_out(old: Old, today: Sequence[PlannedSuite]) -> Iterator[str]:
     named = {suite.name: [harness.name for harness in suite.harnesses] for suite in today}
     for suite in old.plan.suites:
         if suite.name not in named:
-            yield f"suite '{suite.name}' is left out: the configuration has it no more"
+            yield f"suite '{suite.name}' is left out: today's files have it no more"
     for harness in old.harnesses:
         if harness.suite in named and harness.examples != 0:
             yield from _left_out_of(old, harness, named[harness.suite])
@@ -119,7 +120,7 @@ def _left_out_of(old: Old, harness: PinnedHarness, today: Sequence[str]) -> Iter
     name = f"harness '{harness.harness}' of suite '{harness.suite}'"
     whole, examples = old.whole.get((harness.suite, harness.harness), 0), harness.examples or 0
     if harness.harness not in today:
-        yield f"{name} is left out: the configuration has it no more"
+        yield f"{name} is left out: today's files have it no more"
     elif not whole:
         yield f"{name} is left out: {old.run_id} recorded no answer for any of its examples"
     elif whole < examples:

@@ -9,9 +9,9 @@ import pytest
 from doc_pages import ROOT, anchors, blocks, links, marked_tables, table_under
 from server import MATCHSPEC, environment
 
+from service.cli.carrying import EXIT_CODES
 from service.cli.failures import INTERRUPTED, RUNTIME, USAGE
 from service.cli.main import main
-from service.cli.run import EXIT_CODES
 
 PAGE = ROOT / "docs/commands.md"
 COMPLETIONS = table_under(PAGE, "| shell | file | line |")

@@ -192,8 +192,8 @@ async def test_what_is_gone_is_left_out_with_a_warning(tmp_path: Path) -> None:
         new = await regrade(client, old["run_id"])
 
     assert new["warnings"] == [
-        "suite 'y' is left out: the configuration has it no more",
-        "harness 'one' of suite 'x' is left out: the configuration has it no more",
+        "suite 'y' is left out: today's files have it no more",
+        "harness 'one' of suite 'x' is left out: today's files have it no more",
         f"harness 'new' of suite 'x' is left out: {old['run_id']} did not ask it",
     ]
     assert (new["suite"], new["suites"], new["verdict"]) == (None, ["x"], "PASS")
@@ -211,7 +211,7 @@ async def test_a_suite_asked_for_that_is_gone(tmp_path: Path) -> None:
         assert f"suite 'y' of {named['run_id']} is not in matchspec.yml any more" in detail
         status, kind, detail = await refused(client, everything["run_id"])
         assert (status, kind) == (400, "no-examples")
-        assert "suite 'x' is left out: the configuration has it no more" in detail
+        assert "suite 'x' is left out: today's files have it no more" in detail
 
 
 async def test_a_run_that_is_not_over(tmp_path: Path) -> None:

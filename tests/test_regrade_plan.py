@@ -72,7 +72,7 @@ def test_harnesses_come_in_today_s_order_with_the_examples_they_have() -> None:
     assert regrade.warnings == [
         f"3 of 4 examples of harness 'b' of suite 'qa' are left out: {NAME} did not record them",
         f"harness 'c' of suite 'qa' is left out: {NAME} recorded no answer for any of its examples",
-        "harness 'gone' of suite 'qa' is left out: the configuration has it no more",
+        "harness 'gone' of suite 'qa' is left out: today's files have it no more",
         f"harness 'new' of suite 'qa' is left out: {NAME} did not ask it",
     ]
 
@@ -83,7 +83,7 @@ def test_a_suite_that_is_gone() -> None:
     pins, whole = [pinned("a", suite="x"), pinned("b", suite="y")], {("x", "a"): 3, ("y", "b"): 3}
     regrade = plan_regrade(old(before, *pins, whole=whole), [suite("y", harness("b"))], "matchspec.yml")
     assert [one.name for one in regrade.plan.suites] == ["y"]
-    assert regrade.warnings == ["suite 'x' is left out: the configuration has it no more"]
+    assert regrade.warnings == ["suite 'x' is left out: today's files have it no more"]
     with pytest.raises(SuiteNotFound, match=r"suite 'x' of run-.* is not in matchspec\.yml any more"):
         plan_regrade(old(before, *pins, whole=whole, asked="x"), [suite("y", harness("b"))], "matchspec.yml")
     with pytest.raises(NoExamples, match=r"suite 'x' is left out: .*; suite 'y' is left out"):

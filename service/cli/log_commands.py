@@ -4,6 +4,37 @@ import click
 
 
 @click.command()
+@click.argument("run", metavar="RUN_ID")
+@click.option(
+    "-o", "--output", type=click.Choice(["json", "junit", "markdown"]), help="Write this beside the JSON file."
+)
+@click.option("--output-dir", metavar="DIR", help="Where result files go. [default: the configuration's output.dir]")
+@click.option("--no-write/--write", default=False, help="Write no result files, or write them. [default: --write]")
+@click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
+@click.option(
+    "--config", metavar="FILE", help="The configuration. [default: the one that the run was started with, as it is now]"
+)
+@click.option(
+    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
+)
+@click.option("--badge", metavar="FILE.svg", help="Write a badge with the verdict.")
+@click.option("--server", metavar="URL", help="Regrade a run of this server there; MATCHSPEC_API_KEY is its key.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell every example as it is scored.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors; the exit code has the verdict.")
+def regrade(**options: object) -> None:
+    """Hold what a past run recorded to today's graders and thresholds.
+
+    The model is not asked. It is a new run, with a log, a report, files and an exit code as those of `matchspec run`.
+    """
+    import msgspec
+
+    from service.cli.regrade import Options
+    from service.cli.regrade import regrade as grade_again
+
+    raise SystemExit(grade_again(msgspec.convert(options, Options)))
+
+
+@click.command()
 @click.argument("run", required=False, metavar="[FILE|RUN_ID]")
 @click.option("-f", "--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @click.option("--show-passing", is_flag=True, help="List the passing examples too.")

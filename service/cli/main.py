@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from service.cli.log_commands import report
+from service.cli.log_commands import regrade, report
 
 
 class _Commands(click.Group):
@@ -186,3 +186,4 @@ def schema(kind: Literal["config", "harness", "dataset"] | None, output_dir: str
 
 
 main.add_command(report)
+main.add_command(regrade)

@@ -30,13 +30,29 @@ class _Found(NamedTuple):
     log: Path
 
 
+class RunLogs(NamedTuple):
+    """Where runs of the past are: in logs of their own below folders, and in a server's log."""
+
+    folders: Sequence[Path]
+    server_log: Path
+
+    async def find(self, run_id: str) -> Path | None:
+        """Find the log that holds a run."""
+        found = await _find(self.folders, self.server_log, run_id)
+        return found.log if found else None
+
+    def looked(self) -> str:
+        """Say where."""
+        folders = [str(folder / ".matchspec" / "runs") for folder in dict.fromkeys(self.folders)]
+        return f"looked in {', '.join([*folders, str(self.server_log)])}"
+
+
 async def read_past_run(folders: Sequence[Path], server_log: Path, run_id: str | None) -> PastRun:
     """Read a run, or the one that started last. Raises RunNotFound, or MatchspecError where it is not over."""
     found = await _find(folders, server_log, run_id) if run_id else await _find_newest(folders, server_log)
     if found is None:
         wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
-        places = [str(folder / ".matchspec" / "runs") for folder in folders]
-        raise RunNotFound(f"{wanted}: looked in {', '.join([*places, str(server_log)])}")
+        raise RunNotFound(f"{wanted}: {RunLogs(folders, server_log).looked()}")
     async with _open(found.log) as reader:
         return await _read(reader, found.run_id)
 

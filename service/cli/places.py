@@ -16,6 +16,12 @@ class Places(NamedTuple):
     home: Path
 
 
+def find_server_log(db: str | None, folder: Path, here: Places) -> Path:
+    """Tell where a server has its log: `--db`, MATCHSPEC_DB, or beside the configuration in `folder`."""
+    named = db or here.environment.get("MATCHSPEC_DB")
+    return here.cwd / named if named else folder / ".matchspec" / "matchspec.db"
+
+
 def find_config_if_any(explicit: str | None, places: Places) -> Path | None:
     """Find the configuration; None where there is none. InvalidFiles where one was named and is not there."""
     try:

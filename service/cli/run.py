@@ -1,53 +1,42 @@
 """`matchspec run`: run suites, show how it goes, report, leave files, and exit with the verdict."""
 
-import asyncio
 import os
 import secrets
 import shlex
-import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import Literal
 
-import click
 import msgspec
 
 from domain.errors import MatchspecError, NotFound, Refused, RunNotFound
-from domain.events import ExampleScored, Recorded
 from domain.run_id import make_run_id
-from domain.spec import Config, Output
+from domain.spec import Config
 from domain.written import Concurrency, Seconds
-from service.bootstrap import Settings, open_service
-from service.cli.display import Display, choose_display, example_line, harnesses_in, scored_line
-from service.cli.failures import INTERRUPTED, RUNTIME, tell
+from service.bootstrap import Service, Settings, open_service
+from service.cli.carrying import Project, Showing, carry, tell_example
+from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.places import Places, find_config_if_any
+from service.cli.past_runs import RunLogs
+from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.planned import describe_plan
-from service.cli.result_files import Format, Results, delete_expired, write_badge, write_results
-from service.cli.run_here import RunHere, delete_run_log, find_run_log, run_log
+from service.cli.run_here import USER_AGENT, RunHere, delete_run_log, find_run_log, run_log
 from service.cli.run_there import RunThere
-from service.cli.run_ways import Begun, Way
+from service.cli.run_ways import Way
 from service.cli.saying import say
+from service.execution.old_runs import FindLog
 from service.execution.queue import Limits
-from service.execution.starting import RunOptions, RunRequest
+from service.execution.starting import Caller, RunOptions, RunRequest
 from service.files.config import ConfigFiles, look_over, read_config
 from service.files.finding import find_config
 from service.files.harness_search import read_paths
 from service.files.overrides import override
-from service.reports.document import decode
-from service.reports.text import text_report
-
-POLL_SECONDS = 0.1
-POLL_SERVER_SECONDS = 0.5
-EXIT_CODES = {"passed": 0, "failed": 1}
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class Options(Showing, frozen=True, kw_only=True):
     """What was typed after `matchspec run`."""
 
     paths: list[str]
@@ -55,25 +44,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tags: str | None
     concurrency: Concurrency | None
     timeout: Seconds | None
-    output: Format | None
-    output_dir: str | None
-    no_write: bool
-    show_all_failures: bool
     fail_fast: bool
     dry_run: bool
-    config: str | None
-    verbose: bool
-    quiet: bool
-    badge: str | None
-    server: str | None
     resume: str | None
-
-
-class Project(msgspec.Struct, frozen=True):
-    """What is to be run, and the folder it stands in."""
-
-    files: ConfigFiles
-    folder: Path
 
 
 def run(options: Options) -> int:
@@ -85,7 +58,8 @@ def run(options: Options) -> int:
         if options.dry_run:
             say(describe_plan(project.files, options.suite, _tags(options), os.environ))
             return 0
-        return run_loop(_run(options, project, os.environ))
+        # what is resumed may itself be so old that it would be deleted
+        return run_loop(carry(options, project, _open(options, project, os.environ), tidy=not options.resume))
     except MatchspecError as error:
         return tell(error)
 
@@ -131,31 +105,13 @@ def _override(project: Project, environment: Mapping[str, str]) -> Project:
     return Project(files, project.folder)
 
 
-async def _run(options: Options, project: Project, environment: Mapping[str, str]) -> int:
-    interrupted = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
-    async with _open(options, project, environment) as way:
-        with choose_display(quiet=options.quiet, verbose=options.verbose) as display:
-            results = await _follow(way, display, interrupted, POLL_SERVER_SECONDS if options.server else POLL_SECONDS)
-        if results is None:
-            click.echo(f"interrupted. {await way.stop()}", err=True)
-            return INTERRUPTED
-    if options.server and options.verbose:
-        for example in results.document.examples:
-            _say(options, example_line(example))
-    _report(options, project, results)
-    if options.quiet and results.document.error:
-        click.echo(f"matchspec: the run ended as error: {results.document.error}", err=True)
-    return EXIT_CODES.get(results.document.status, RUNTIME)
-
-
 @asynccontextmanager
 async def _open(options: Options, project: Project, environment: Mapping[str, str]) -> AsyncIterator[Way]:
     request = RunRequest(suite=_suite(options, project), tags=_tags(options) or None, concurrency=options.concurrency)
     if options.server:
         asked = msgspec.structs.replace(request, suite=options.suite, config=options.config)
-        there = RunThere(options.server, environment.get("MATCHSPEC_API_KEY"), asked)
+        wanted = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
+        there = RunThere(options.server, environment.get("MATCHSPEC_API_KEY"), "/run", wanted)
         try:
             yield there
         finally:
@@ -165,13 +121,16 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
     db = run_log(project.folder, run_id)
     if options.resume and find_run_log([project.folder], run_id) is None:
         raise RunNotFound(f"there is no run '{run_id}' here: no file {db}")
+    logs = _logs(project, environment)
     try:
-        async with open_service(_settings(project, db, environment)) as service:
-            added = RunOptions(options.timeout, options.fail_fast, run_id)
-            resume = _resume_command(options, run_id)
-            here = RunHere(service, run_id, None if options.resume else request, added, resume)
+        async with open_service(make_settings(project, db, environment, logs.find)) as service:
+            added = RunOptions(options.timeout, options.fail_fast, run_id, of_paths=bool(options.paths))
+            start = partial(service.starter.start, request, Caller(None, USER_AGENT), added)
+            if options.resume:
+                await _find_regraded(service, run_id, logs)
+            here = RunHere(service, run_id, None if options.resume else start, _resume_command(options, run_id))
             if options.verbose and not options.quiet:
-                here.watch(_tell_example)
+                here.watch(tell_example)
             yield here
     except (Refused, NotFound):
         if not options.resume:
@@ -179,7 +138,21 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
         raise
 
 
-def _settings(project: Project, db: Path, environment: Mapping[str, str]) -> Settings:
+def _logs(project: Project, environment: Mapping[str, str]) -> RunLogs:
+    folder, here = project.files.folder, Places(environment, Path.cwd(), Path.home())
+    return RunLogs([project.folder, folder, here.cwd], find_server_log(None, folder, here))
+
+
+async def _find_regraded(service: Service, run_id: str, logs: RunLogs) -> None:
+    """Raise RunNotFound where an unfinished run grades the outputs of one that is not here any more."""
+    listed = service.views.listing.get(run_id)
+    if listed and listed.regrades and not listed.finished_at and await logs.find(listed.regrades) is None:
+        what = f"{run_id} grades the outputs of {listed.regrades}, which is not there any more"
+        raise RunNotFound(f"{what}: {logs.looked()}. Put that log back, or name it by MATCHSPEC_DB")
+
+
+def make_settings(project: Project, db: Path, environment: Mapping[str, str], find_log: FindLog) -> Settings:
+    """Give the settings of a service over the log of one run."""
     return Settings(
         config=project.files,
         root=project.folder,
@@ -189,6 +162,7 @@ def _settings(project: Project, db: Path, environment: Mapping[str, str]) -> Set
         limits=Limits(),
         environment=environment,
         given=True,
+        find_log=find_log,
     )
 
 
@@ -206,65 +180,3 @@ def _tags(options: Options) -> list[str]:
 def _resume_command(options: Options, run_id: str) -> str:
     config = f" --config {shlex.quote(options.config)}" if options.config else ""
     return f"matchspec run --resume {run_id}{config}"
-
-
-def _tell_example(recorded: Recorded) -> None:
-    if isinstance(recorded.event, ExampleScored):
-        say(scored_line(recorded.event))
-
-
-async def _follow(way: Way, display: Display, interrupted: asyncio.Event, every: float) -> Results | None:
-    """Go with a run to its end; None where it was interrupted."""
-    begun = await way.begin()
-    display.begun(begun)
-    while (progress := await way.progress()) is not None:
-        display.progress(progress)
-        try:
-            await asyncio.wait_for(interrupted.wait(), every)
-        except TimeoutError:
-            continue
-        return None
-    content = await way.document()
-    results = Results(content, decode(content), way.statistics())
-    if not begun.harnesses:
-        display.begun(Begun(begun.run_id, harnesses_in(results.document)))
-    return results
-
-
-def _report(options: Options, project: Project, results: Results) -> None:
-    if not options.quiet:
-        say(
-            text_report(
-                results.document,
-                width=get_terminal_size((100, 24)).columns,
-                color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
-                statistics=results.statistics,
-                show_all_failures=options.show_all_failures,
-            ),
-            newline=False,
-        )
-    output = project.files.config.output
-    folder = _output_folder(options, project, output)
-    _say(options, "")
-    if not options.no_write:
-        kind: Literal["json", "junit", "markdown"] = options.output or output.format
-        for path in write_results(folder, results, kind):
-            _say(options, f"results written to: {_shown(path)}")
-    if options.badge:
-        write_badge(Path(options.badge), results.document)
-        _say(options, f"badge written to: {options.badge}")
-    if not options.resume:  # what was resumed may itself be that old
-        delete_expired(folder, run_log(project.folder, "any").parent, datetime.now(UTC), output.retain_days)
-
-
-def _output_folder(options: Options, project: Project, output: Output) -> Path:
-    return Path.cwd() / options.output_dir if options.output_dir else project.folder / output.dir
-
-
-def _say(options: Options, line: str) -> None:
-    if not options.quiet:
-        say(line)
-
-
-def _shown(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

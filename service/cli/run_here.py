@@ -1,7 +1,7 @@
 """`matchspec run` in this process: a log of its own for the run, and the same service that a server is made of."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from domain.errors import RunNotFound
@@ -11,7 +11,6 @@ from projections.progress import Progress
 from service.api import documents
 from service.bootstrap import Service
 from service.cli.run_ways import Begun, Loaded
-from service.execution.starting import Caller, RunOptions, RunRequest
 from service.version import VERSION
 
 USER_AGENT = f"matchspec run {VERSION}"
@@ -36,22 +35,19 @@ def delete_run_log(log: Path) -> None:
 
 
 class RunHere:
-    """One run on an open service. Without a request it goes on with the run that the log holds."""
+    """One run on an open service. Without a `start` it goes on with the run that the log holds."""
 
-    def __init__(
-        self, service: Service, run_id: str, request: RunRequest | None, options: RunOptions, resume: str
-    ) -> None:
+    def __init__(self, service: Service, run_id: str, start: Callable[[], Awaitable[str]] | None, resume: str) -> None:
         self._service = service
         self._run_id = run_id
-        self._request = request
-        self._options = options
+        self._start = start
         self._resume = resume
         self._statistics: dict[str, Statistics] = {}
 
     async def begin(self) -> Begun:
         """Start the run, or go on with it."""
-        if self._request is not None:
-            await self._service.starter.start(self._request, Caller(None, USER_AGENT), self._options)
+        if self._start is not None:
+            await self._start()
         elif self._service.views.listing.get(self._run_id) is None:
             raise RunNotFound(f"the log holds no run '{self._run_id}'")
         self._service.resume()

@@ -12,7 +12,6 @@ from domain.mistakes import Mistake
 from domain.spec import Statistics
 from projections.progress import Progress
 from service.cli.run_ways import Begun
-from service.execution.starting import RunRequest
 
 T = TypeVar("T")
 
@@ -36,22 +35,22 @@ class _Problem(msgspec.Struct):
 
 
 class RunThere:
-    """One run on a server. `key` is the server's, if it wants one."""
+    """One run on a server, started by a POST to `path`. `key` is the server's, if it wants one."""
 
-    def __init__(self, server: str, key: str | None, request: RunRequest) -> None:
+    def __init__(self, server: str, key: str | None, path: str, wanted: Mapping[str, object]) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._server = server.rstrip("/")
         self._client = httpx.AsyncClient(
             base_url=self._server, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
         )
-        self._request = request
+        self._path = path
+        self._wanted = wanted
         self._run_id = ""
         self._document = b""
 
     async def begin(self) -> Begun:
         """Start the run."""
-        wanted = {name: value for name, value in msgspec.structs.asdict(self._request).items() if value is not None}
-        response = await self._send("POST", "/run", wanted)
+        response = await self._send("POST", self._path, self._wanted)
         if response.status_code != httpx.codes.ACCEPTED:
             raise _refusal(response)
         self._run_id = self._read(response, _Accepted).run_id
@@ -97,7 +96,7 @@ class RunThere:
             await asyncio.sleep(1)
         raise MatchspecError
 
-    async def _send(self, method: str, path: str, content: dict[str, object] | None = None) -> httpx.Response:
+    async def _send(self, method: str, path: str, content: Mapping[str, object] | None = None) -> httpx.Response:
         try:
             return await self._client.request(method, path, json=content)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:

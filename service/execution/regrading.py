@@ -29,7 +29,10 @@ from service.version import VERSION
 
 
 class RegradeOptions(NamedTuple):
-    """What the command line adds: the name of the new run; with `own_config`, not the old run's config is read."""
+    """What the command line adds: the name of the new run; with `own_config`, the old run's config is not looked for.
+
+    A run of paths has none; from `config` it has defaults and statistics only.
+    """
 
     run_id: str | None = None
     own_config: bool = False
@@ -73,7 +76,7 @@ class Regrader:
     def _read_files(self, old: OldRun, *, own: bool) -> ConfigFiles:
         """Read the configuration of the old run as it is today; its datasets may be gone, they are in the log."""
         world, plan = self._world, old.plan
-        if plan.of_paths and not own:
+        if plan.of_paths:
             return self._read_paths(plan)
         if own or (world.root / plan.config).resolve() == self._config.resolve():
             return read_config(self._config, needs_datasets=False)
