@@ -1,12 +1,17 @@
 """`POST /results/{id}/regrade`: recorded outputs held to today's graders and thresholds; the model is not asked."""
 
 import asyncio
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from project import EXACT, Fields, examples, suite, write_config, write_dataset, write_harness, write_project
 from running import HTTP, Client, Document, FakeModel, logged, serving
 from services import SHORT, Services, judge
@@ -410,15 +415,30 @@ async def test_a_full_queue_refuses(tmp_path: Path) -> None:
         await client.over(run_id)
 
 
-def forms() -> list[Mapping[str, object]]:
-    """Ways to set up the same nine examples."""
-    return [{}, {"repeats": 2}, {"graders": [EXACT, CONTAINS]}, {"graders": [{**EXACT, "pass_at": 0.5}], "repeats": 3}]
+@st.composite
+def projects(draw: st.DrawFn) -> dict[str, Any]:
+    """Ways to set up the same nine examples: graders, marks, weights, repeats, thresholds, statistics."""
+    weights = draw(st.sampled_from([{}, {"weight": 1}, {"weight": 3}]))
+    marks = draw(st.sampled_from([{}, {"pass_at": 0.5}, {"threshold": 0.4}]))
+    graders = [{**EXACT, **weights, **marks}, {**CONTAINS, **weights}, {**judge(**SHORT), **weights}]
+    statistics = {"use_lower_bound": draw(st.booleans()), "max_error_rate": draw(st.sampled_from([0.1, 0.5]))}
+    return {
+        "graders": graders[: draw(st.integers(1, 3))],
+        "harness": {"repeats": draw(st.integers(1, 3)), "concurrency": 4},
+        "suites": [suite("qa", "qa-v1", thresholds={"overall": draw(st.sampled_from([0.2, 0.5, 0.9]))})],
+        "statistics": statistics,
+    }
 
 
-@pytest.mark.parametrize("form", forms(), ids=lambda form: "-".join(form) or "plain")
-async def test_unchanged_files_give_the_same(tmp_path: Path, form: Mapping[str, object]) -> None:
-    """The same document but for id and times, down to the intervals."""
-    config = nine(tmp_path, **form)  # type: ignore[arg-type]
-    async with serving(config, FakeModel(mostly_right)) as client:
-        old = await client.run()
-        assert outcome(await regrade(client, old["run_id"])) == outcome(old)
+@given(projects())
+@settings(max_examples=200 if os.environ.get("MATCHSPEC_TEST_LONG") else 12, deadline=None)
+def test_unchanged_files_give_the_same(project: dict[str, Any]) -> None:
+    """The same document but for id and times, down to the intervals; also where a judge grades too."""
+
+    async def both(config: Path) -> None:
+        async with serving(config, Services(mostly_right)) as client:
+            old = await client.run()
+            assert outcome(await regrade(client, old["run_id"])) == outcome(old)
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(both(write_project(Path(folder), examples=examples(9), model=HTTP, **project)))

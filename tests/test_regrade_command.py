@@ -67,7 +67,11 @@ def test_a_laxer_threshold_passes_what_is_recorded(tmp_path: Path) -> None:
     assert shown[0] == shown[1]
     (log,) = (log for log in run_logs(tmp_path) if log.stem == document["run_id"])
     assert_chained(log)
-    assert call(tmp_path, "report", document["run_id"]).stdout in after.stdout
+    report = call(tmp_path, "report", document["run_id"]).stdout
+    assert report in after.stdout
+    assert report.splitlines()[0].endswith(f"  {document['run_id']} (outputs of {old})")
+    markdown = call(tmp_path, "report", document["run_id"], "-f", "markdown").stdout
+    assert f" · `{document['run_id']}`, outputs of `{old}`\n" in markdown
 
 
 def test_a_regrade_stands_alone(tmp_path: Path) -> None:

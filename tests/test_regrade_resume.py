@@ -69,7 +69,7 @@ async def test_changed_code_is_told_of_graders_only(tmp_path: Path, monkeypatch:
     """The script of the model does not run, so it may change; the grader's file has changed since the regrade began."""
     monkeypatch.setattr(queue, "GRACE_SECONDS", 0)
     model = {"type": "command", "command": ["sh", "ask.sh"]}
-    config = write_project(tmp_path, examples=examples(30), model=model, graders=[SLOW], harness={"concurrency": 1})
+    config = write_project(tmp_path, examples=examples(15), model=model, graders=[SLOW], harness={"concurrency": 1})
     home = tmp_path / "evals" / "qa-v1"
     (home / "grade.py").write_text(GRADER)
     (home / "ask.sh").write_text("cat")

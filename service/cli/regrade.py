@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from domain.errors import MatchspecError, NotFound, Refused, RunNotFound
 from domain.run_id import make_run_id
@@ -66,7 +67,7 @@ async def _regrade(options: Options, here: Places) -> int:
 @asynccontextmanager
 async def _open_there(options: Options, here: Places) -> AsyncIterator[Way]:
     key = here.environment.get("MATCHSPEC_API_KEY")
-    there = RunThere(options.server or "", key, f"/results/{options.run}/regrade", {})
+    there = RunThere(options.server or "", key, f"/results/{quote(options.run, safe='')}/regrade", {})
     try:
         yield there
     finally:

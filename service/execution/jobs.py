@@ -87,7 +87,7 @@ async def _open_job(
         source=source,
         graders=_open_graders(opener, suite, harness, folder),
         secrets=secrets,
-        rows=Rows(world.log, manifest, _progress(run, key, source), _selects(suite.tags, plan.tags)),
+        rows=Rows(world.log, manifest, await _progress(run, key, source), _selects(suite.tags, plan.tags)),
         workers=harness.concurrency,
     )
 
@@ -107,12 +107,12 @@ def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHar
     return Graders(pure, opened, marks_of(suite, harness))
 
 
-def _progress(run: Run, key: Key, source: Service | OldOutputs) -> Progress:
+async def _progress(run: Run, key: Key, source: Service | OldOutputs) -> Progress:
     """Tell how far a harness is. Where outputs are graded anew, what has none counts as done."""
-    recorded = bytes(run.recorded[key])
+    recorded, answered = bytes(run.recorded[key]), dict(run.answered[key])
     if isinstance(source, OldOutputs):
-        recorded = bytes(map(or_, recorded, source.incomplete))
-    return Progress(run.harnesses[key].repeats, recorded, dict(run.answered[key]))
+        recorded = bytes(map(or_, recorded, await source.incomplete()))
+    return Progress(run.harnesses[key].repeats, recorded, answered)
 
 
 def _asked(plan: Plan, run: Run) -> list[tuple[PlannedSuite, PlannedHarness]]:

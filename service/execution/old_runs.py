@@ -53,10 +53,9 @@ class OldOutputs(NamedTuple):
     run: OldRun
     harness: PinnedHarness
 
-    @property
-    def incomplete(self) -> bytes:
-        """Marks by 1, at `row * repeats + repeat`, the rows of which not every repeat is recorded."""
-        return self.run.result.incomplete(self.harness)
+    async def incomplete(self) -> bytes:
+        """Mark by 1, at `row * repeats + repeat`, the rows of which not every repeat is recorded. Takes a thread."""
+        return await asyncio.to_thread(self.run.result.incomplete, self.harness)
 
     async def find(self, asked: AskedRow) -> ExampleAnswered | ExampleScored:
         """Give the recorded answer of an asking, or the event that says why there was none."""

@@ -76,13 +76,17 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it stands. `suite` is null, and `suites` names them, where all ran; times are UTC, durations seconds."""
+    """A run as it stands. `suite` is null, and `suites` names them, where all ran; times are UTC, durations seconds.
+
+    `regrades` is the run whose outputs it grades anew.
+    """
 
     run_id: str
     status: Status
     started_at: str
     suite: str | None = None
     suites: list[str] = []
+    regrades: str | None = None
     finished_at: str | None = None
     duration_seconds: float | None = None
     verdict: Verdict | None = None

@@ -64,7 +64,8 @@ def _counts(document: ResultDocument) -> str:
         parts.append(f"{document.usage.input_tokens:,} tokens in, {document.usage.output_tokens:,} out")
     if document.cost is not None:
         parts.append(f"cost {shown_cost(document.cost)}")
-    return f"{' · '.join(parts)} · {code(document.run_id)}\n"
+    regrades = f", outputs of {code(document.regrades)}" if document.regrades else ""
+    return f"{' · '.join(parts)} · {code(document.run_id)}{regrades}\n"
 
 
 def _table(document: ResultDocument, statistics: Mapping[str, Statistics]) -> Iterator[str]:

@@ -43,7 +43,8 @@ def _heading(document: ResultDocument, width: int, *, color: bool) -> str:
         facts.append(counted(len(document.examples), "example"))
     if document.duration_seconds is not None:
         facts.append(shown_seconds(document.duration_seconds))
-    return "  ".join([*facts, painted(one_line(document.run_id), "faint", color=color)])
+    runs = one_line(document.run_id) + (f" (outputs of {one_line(document.regrades)})" if document.regrades else "")
+    return "  ".join([*facts, painted(runs, "faint", color=color)])
 
 
 def _reasons(document: ResultDocument, *, color: bool) -> Iterator[str]:
