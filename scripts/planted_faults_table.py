@@ -57,8 +57,8 @@ FAULTS = [
         (
             (
                 "service/writer.py",
-                "                self._writable.set()\n                return\n",
-                "                return\n",
+                "                self._writable.set()\n                for run_id",
+                "                for run_id",
             ),
         ),
     ),

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,6 +147,7 @@ def _build(
         return Runner(world, run_id, taken_over).carry()
 
     queue = Queue(carry, settings.limits)
+    world.writer.on_found = partial(queue.put, taken_over=False)
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock)

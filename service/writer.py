@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from domain import codec
 from domain.errors import LogError, LogUnavailable, RunClosed
-from domain.events import LOG, Event, Finished, Recorded
+from domain.events import LOG, Event, Finished, Recorded, Started
 from domain.run import Run
 from domain.times import stamp
 from projections.views import Views
@@ -41,10 +41,14 @@ class _Pending(NamedTuple):
 
 
 class Writer:
-    """Owns the log's writing side and the state of every unfinished run."""
+    """Owns the log's writing side and the state of every unfinished run.
+
+    `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable.
+    """
 
     def __init__(self, log: EventLog, views: Views, clock: Callable[[], datetime]) -> None:
         self.runs: dict[str, Run] = {}
+        self.on_found: Callable[[str], None] = lambda _run_id: None
         self._log = log
         self._views = views
         self._clock = clock
@@ -200,17 +204,22 @@ class Writer:
         waiting, self._waiting = [*failed, *self._waiting], []
         for pending in waiting:
             _answer(pending, LogUnavailable(str(error)))
+        found: list[str] = []
         while not self._closing:
             await asyncio.sleep(RETRY_SECONDS)
-            if await self._reopened():
+            if await self._reopened(found):
                 self._writable.set()
+                for run_id in found:
+                    self.on_found(run_id)
                 return
 
-    async def _reopened(self) -> bool:
+    async def _reopened(self, found: list[str]) -> bool:
         try:
             await self._log.reopen()
             async for recorded in self._log.read_after(self._views.position):
                 self._views.apply(recorded)
+                if isinstance(recorded.event, Started):
+                    found.append(recorded.run_id)
             await self._fold_unfinished()
         except LogError as error:
             logger.debug("%s", error)

@@ -3,16 +3,20 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, FakeModel, Logged, log_of, logged, serving
 
+from domain.errors import LogUnavailable
+from domain.events import Recorded
 from service.execution.queue import Limits
+from service.log.event_log import Content, NewEvent
 
 NOON = datetime(2026, 3, 15, 14, 30, 22, tzinfo=UTC)
 
@@ -289,3 +293,28 @@ async def test_runs_that_start_at_the_same_time_are_all_there(tmp_path: Path) ->
 
     assert len(set(runs)) == 50
     assert {document["status"] for document in documents} == {"passed"}
+
+
+async def test_a_run_that_was_recorded_though_its_commit_failed_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault right behind the commit of `started`: 503, and the run that readers then see is carried to its end."""
+    config = write_project(tmp_path, examples=examples(3))
+    async with serving(config) as client:
+        log = client.service.writer._log
+        append = log.append
+
+        async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+            recorded = await append(events, contents)
+            if events:
+                monkeypatch.undo()
+                raise LogUnavailable("the sync failed")
+            return recorded
+
+        monkeypatch.setattr(log, "append", fail)
+        problem(await client.post(), 503, "log-unavailable")
+        await client.service.writer.writable()
+        (found,) = (await client.http.get("/results")).json()["runs"]
+        assert (await client.over(found["run_id"]))["status"] == "passed"
+        assert (await client.run())["status"] == "passed"
+    assert len(logged(config, "started")) == 2
