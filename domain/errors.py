@@ -8,6 +8,7 @@ MatchspecError
 │   ├── NoExamples          nothing left to ask
 │   ├── RunNotOver          a run that must be over first
 │   ├── UnsupportedMedia    a body that is not JSON
+│   ├── IdempotencyKeyReused  a key that came with another body before
 │   └── TooManyRuns         the queue is full
 ├── NotFound
 │   ├── SuiteNotFound
@@ -70,6 +71,10 @@ class RunNotOver(Refused):
 
 class UnsupportedMedia(Refused):
     """A request body must be JSON, sent with `Content-Type: application/json`."""
+
+
+class IdempotencyKeyReused(Refused):
+    """The Idempotency-Key came with another body before."""
 
 
 class TooManyRuns(Refused):

@@ -57,7 +57,8 @@ class PinnedHarness(Fact, frozen=True, kw_only=True):
 class Started(Fact, frozen=True, kw_only=True):
     """A run was accepted. `suite` is null when all suites run; `plan` is the digest of the pinned plan.
 
-    `mode` is `regrade` where recorded outputs are graded anew: those of the run `regrades`.
+    `mode` is `regrade` where recorded outputs are graded anew: those of the run `regrades`. `request_digest` is
+    `domain.idempotency.request_digest` of the request, where it came with a key.
     """
 
     mode: Literal["run", "regrade"]
@@ -71,6 +72,7 @@ class Started(Fact, frozen=True, kw_only=True):
     client: str | None = None
     user_agent: str | None = None
     idempotency_key: str | None = None
+    request_digest: str | None = None
     regrades: str | None = None
     warnings: list[str] = []
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from domain.events import LOG, Recorded
+from projections.idempotency import KeyedRuns
 from projections.listing import Listing
 from projections.progress import ProgressView
 from projections.results import Results
@@ -18,13 +19,14 @@ class Views:
         self.listing = Listing()
         self.progress = ProgressView()
         self.results = Results()
+        self.keyed = KeyedRuns()
         self.position = 0
         self.watch: Callable[[Recorded], None] | None = None
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event; the events of one run come in their order."""
         if recorded.run_id != LOG:
-            for view in (self.listing, self.progress, self.results):
+            for view in (self.listing, self.progress, self.results, self.keyed):
                 view.apply(recorded)
             if self.watch:
                 self.watch(recorded)

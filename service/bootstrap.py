@@ -17,6 +17,7 @@ from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
 from service.api.backend import Api
+from service.execution.idempotency import Keys
 from service.execution.old_runs import FindLog, OldRuns
 from service.execution.pace import Paces
 from service.execution.queue import Limits, Queue
@@ -150,6 +151,6 @@ def _build(
     world.writer.on_found = partial(queue.put, taken_over=False)
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
-    starter = Starter(world, queue, config, clock)
+    starter = Starter(world, queue, config, clock, Keys(views.keyed))
     api = Api(views, results, starter, Regrader(world, queue, starter, config.path), config)
     return Service(settings, api, world, queue)

@@ -21,6 +21,7 @@ from domain.events import (
 )
 
 KEYS = [("qa", "a"), ("qa", "b"), ("more", "a")]
+KEYED = st.sampled_from([None, "key-1", "key-2"])
 WARNINGS = st.lists(st.sampled_from(["few", "left out", "ask.py has changed"]), max_size=2)
 
 
@@ -62,11 +63,12 @@ def pinnings(draw: st.DrawFn, suite: str, harness: str) -> PinnedHarness:
 def beginnings(draw: st.DrawFn, counted: Sequence[PinnedHarness]) -> list[Event]:
     """A start that holds all counts, or one followed by the counts it could not hold."""
     suite = draw(st.sampled_from([None, counted[0].suite]))
+    keyed = {"idempotency_key": draw(KEYED), "request_digest": draw(st.sampled_from(["11", "22"]))}
     if draw(st.booleans()):
-        return [started(*counted, suite=suite, warnings=draw(WARNINGS))]
+        return [started(*counted, suite=suite, warnings=draw(WARNINGS), **keyed)]
     unknown = [PinnedHarness(suite=harness.suite, harness=harness.harness) for harness in counted]
     pinning = ExamplesPinned(harnesses=list(counted), warnings=draw(WARNINGS))
-    return [started(*unknown, suite=suite, warnings=draw(WARNINGS)), pinning]
+    return [started(*unknown, suite=suite, warnings=draw(WARNINGS), **keyed), pinning]
 
 
 @st.composite

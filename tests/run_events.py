@@ -29,10 +29,12 @@ def pinned(
     )
 
 
-def started(*harnesses: PinnedHarness, suite: str | None = "qa", warnings: Sequence[str] = ()) -> Started:
+def started(
+    *harnesses: PinnedHarness, suite: str | None = "qa", warnings: Sequence[str] = (), **fields: object
+) -> Started:
     """Begin a run over these harnesses."""
     suites = list(dict.fromkeys(harness.suite for harness in harnesses))
-    return Started(
+    begun = Started(
         mode="run",
         suite=suite,
         suites=suites,
@@ -43,6 +45,7 @@ def started(*harnesses: PinnedHarness, suite: str | None = "qa", warnings: Seque
         matchspec="0.1.0",
         warnings=list(warnings),
     )
+    return msgspec.structs.replace(begun, **fields)
 
 
 def scored(row: int = 0, harness: str = "a", **fields: object) -> ExampleScored:

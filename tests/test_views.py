@@ -68,6 +68,7 @@ def answers(views: Views, log: Sequence[Recorded]) -> Iterator[bytes]:
             for limit, offset in ((20, 0), (1, 1)):
                 page = views.listing.page(suite, status, limit, offset)
                 yield msgspec.json.encode(documents.listing(page, limit, offset))
+    yield msgspec.json.encode([views.keyed.get("key-1"), views.keyed.get("key-2")])
     yield msgspec.json.encode([views.listing.unfinished(), views.listing.get("none"), views.progress.get("none")])
     for run_id in dict.fromkeys(recorded.run_id for recorded in log if recorded.run_id != LOG):
         yield msgspec.json.encode((document(views, log, run_id), views.progress.get(run_id)))

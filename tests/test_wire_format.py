@@ -103,7 +103,8 @@ FULL: dict[str, tuple[str, Event]] = {
     "started": (
         '{"mode":"run","suite":"qa","suites":["qa"],"tags":["smoke","ml"],"concurrency":8,"plan":"' + D1 + '",'
         '"harnesses":[{"suite":"qa","harness":"qa-v1","manifest":"' + D2 + '","rows":5,"examples":3,'
-        '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k","regrades":"run-1","warnings":["w"]}',
+        '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k",'
+        '"request_digest":"rd","regrades":"run-1","warnings":["w"]}',
         Started(
             mode="run",
             suite="qa",
@@ -116,6 +117,7 @@ FULL: dict[str, tuple[str, Event]] = {
             client="127.0.0.1",
             user_agent="curl/8.5",
             idempotency_key="k",
+            request_digest="rd",
             regrades="run-1",
             warnings=["w"],
         ),

@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, Parameter
 from litestar.response import Stream
 
 from domain.errors import InvalidRequest, MatchspecError, RunNotFound, UnsupportedMedia
+from domain.idempotency import read_key
 from domain.mistakes import Mistake
 from domain.not_json import why_not_json
 from projections.progress import Progress
@@ -73,15 +74,11 @@ async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], stat
     return _accepted(api, await api.regrader.start(run_id, _caller(request)))
 
 
-def _caller(request: Request[Any, Any, State]) -> Caller:
-    return Caller(request.client.host if request.client else None, request.headers.get("user-agent"))
-
-
 def _accepted(api: Api, run_id: str) -> Response[bytes]:
     listed = api.views.listing.get(run_id)
     if listed is None:
         raise RunNotFound
-    document = documents.accepted(listed, api.views.results.get(run_id))
+    document = documents.accepted(listed, await api.results.result(run_id))
     return _json(document, status=202, headers={"Location": documents.results_url(run_id)})
 
 
@@ -133,6 +130,14 @@ async def health() -> Response[bytes]:
 
 def _json(document: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     return Response(_encoder.encode(document), status_code=status, media_type=JSON, headers=headers)
+
+
+def _caller(request: Request[Any, Any, State]) -> Caller:
+    keys = request.headers.getall("idempotency-key", [])
+    if len(keys) > 1:
+        raise InvalidRequest([Mistake("may be there once only", field="Idempotency-Key")])
+    client = request.client.host if request.client else None
+    return Caller(client, request.headers.get("user-agent"), read_key(keys[0]) if keys else None)
 
 
 async def _read_body(request: Request[Any, Any, State], wanted: type[T]) -> T:

@@ -97,17 +97,17 @@ def results_url(run_id: str) -> str:
     return f"/results/{run_id}"
 
 
-def accepted(run: ListedRun, result: Result | None) -> RunDocument:
-    """Describe a run that has just been recorded, whatever has become of it since."""
+def accepted(run: ListedRun, result: Result) -> RunDocument:
+    """Describe a run that was accepted, as it stands now: one asked for before, with the same key, may be over."""
     return RunDocument(
         run_id=run.run_id,
-        status="running",
+        status=run.status,
         suite=run.suite,
         suites=_suites(run),
         regrades=run.regrades or UNSET,
         started_at=whole_seconds(run.started_at),
         results_url=results_url(run.run_id),
-        warnings=(result.started.warnings if result and result.started else None) or UNSET,
+        warnings=(result.started.warnings if result.started else None) or UNSET,
     )
 
 

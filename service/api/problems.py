@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 
 from domain.errors import (
     ConfigNotAllowed,
+    IdempotencyKeyReused,
     InvalidFiles,
     InvalidRequest,
     LogUnavailable,
@@ -47,6 +48,11 @@ KINDS: dict[type[MatchspecError], tuple[HTTPStatus, str, str]] = {
     NoExamples: (HTTPStatus.BAD_REQUEST, "no-examples", "There is nothing to run"),
     UnsupportedMedia: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not JSON"),
     RunNotOver: (HTTPStatus.CONFLICT, "run-not-over", "The run is not over"),
+    IdempotencyKeyReused: (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The Idempotency-Key belongs to another request",
+    ),
     TooManyRuns: (HTTPStatus.TOO_MANY_REQUESTS, "too-many-runs", "The queue is full"),
     Refused: (HTTPStatus.BAD_REQUEST, "refused", "The request can't be accepted"),
     SuiteNotFound: (HTTPStatus.NOT_FOUND, "suite-not-found", "No such suite"),

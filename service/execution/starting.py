@@ -11,15 +11,17 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
-from domain.events import PinnedHarness, Started
+from domain.events import Event, PinnedHarness, Started
 from domain.examples import digest
+from domain.idempotency import request_digest
 from domain.mistakes import Mistake, nearest
 from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, with_timeout, without_left_out
-from domain.run import start
+from domain.run import Run, start
 from domain.run_id import make_run_id
 from domain.spec import Suite
 from domain.written import Concurrency, Tag
 from service.execution.code import find_code
+from service.execution.idempotency import HasRun, Keys
 from service.execution.pinning import Pinned, pin_dataset
 from service.execution.queue import Queue
 from service.execution.world import World
@@ -57,10 +59,11 @@ class RunOptions(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who asked for a run."""
+    """Who asked for a run, and with which `Idempotency-Key`."""
 
     address: str | None
     user_agent: str | None
+    idempotency_key: str | None = None
 
 
 class _Chosen(NamedTuple):
@@ -71,18 +74,35 @@ class _Chosen(NamedTuple):
 class Starter:
     """Accepts runs."""
 
-    def __init__(self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime], keys: Keys
+    ) -> None:
         self._world = world
         self._queue = queue
         self._config = config
         self._clock = clock
+        self._keys = keys
 
     async def start(self, request: RunRequest, caller: Caller, options: RunOptions | None = None) -> str:
-        """Check a request, record its run and queue it; gives the run's id.
+        """Check a request, record its run and queue it; gives the run's id, which may be that of an earlier request
+        with the same key.
 
-        Raises a Refused, SuiteNotFound or LogUnavailable, and then nothing was started.
+        Raises a Refused or SuiteNotFound, and then nothing was started; after LogUnavailable it may have been.
         """
-        added = options or RunOptions()
+        if caller.idempotency_key is None:
+            return await self._start(request, caller, options or RunOptions())
+        # a key's start is brought to its end even where its caller is cancelled: until then the key is not free
+        return await asyncio.shield(self._start_once(caller.idempotency_key, request, caller))
+
+    async def _start_once(self, key: str, request: RunRequest, caller: Caller) -> str:
+        async with self._keys.turn(key):
+            try:
+                self._keys.check(key, request_digest(request))
+                return await self._start(request, caller, RunOptions())
+            except HasRun as known:
+                return known.run_id
+
+    async def _start(self, request: RunRequest, caller: Caller, added: RunOptions) -> str:
         with self._queue.place():
             files = await self._read(request.config)
             self._world.secret_names.update(secret_names(files))
@@ -137,13 +157,18 @@ class Starter:
 
     async def record(self, started: Started, run_id: str | None) -> str:
         """Record the start of a run, under a new id unless one is given; gives the id."""
+        def begin(run: Run, _at: str) -> list[Event]:
+            # a commit that seemed to fail may have shown the key's run since the first look
+            self._keys.check(started.idempotency_key, started.request_digest)
+            return start(run, started)
+
         if run_id is not None:
-            await self._world.writer.do(run_id, lambda run, _at: start(run, started))
+            await self._world.writer.do(run_id, begin)
             return run_id
         while True:
             run_id = make_run_id(self._clock(), self._world.draw(0x10000))
             try:
-                await self._world.writer.do(run_id, lambda run, _at: start(run, started))
+                await self._world.writer.do(run_id, begin)
             except (WrongVersion, RunClosed):
                 continue
             return run_id
@@ -201,6 +226,8 @@ def _started(
         matchspec=VERSION,
         client=caller.address,
         user_agent=caller.user_agent,
+        idempotency_key=caller.idempotency_key,
+        request_digest=request_digest(request) if caller.idempotency_key is not None else None,
         warnings=warnings,
     )
 

@@ -1,0 +1,52 @@
+"""Which run each `Idempotency-Key` has."""
+
+from typing import NamedTuple, assert_never
+
+from domain.events import (
+    ExampleAnswered,
+    ExampleScored,
+    ExamplesPinned,
+    Finished,
+    LogAccepted,
+    LogCreated,
+    Recorded,
+    Resumed,
+    Started,
+)
+
+
+class KeyedRun(NamedTuple):
+    """A run that was asked for with a key, and the digest of the request."""
+
+    run_id: str
+    request_digest: str | None
+
+
+class KeyedRuns:
+    """The run of every key of the log, for ever. Should a key have two, the first is its run."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, KeyedRun] = {}
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in the log's next event."""
+        match recorded.event:
+            case Started(idempotency_key=str() as key, request_digest=digest):
+                self._runs.setdefault(key, KeyedRun(recorded.run_id, digest))
+            case (
+                Started()
+                | ExamplesPinned()
+                | ExampleAnswered()
+                | ExampleScored()
+                | Resumed()
+                | Finished()
+                | LogCreated()
+                | LogAccepted()
+            ):
+                pass
+            case _:
+                assert_never(recorded.event)
+
+    def get(self, key: str) -> KeyedRun | None:
+        """The run of a key."""
+        return self._runs.get(key)
