@@ -63,6 +63,11 @@ FAULTS = [
         ),
     ),
     Fault(
+        "a run that was found is left alone",
+        "test_starting.py",
+        (("service/writer.py", "                    self.on_found(run_id)\n", "                    pass\n"),),
+    ),
+    Fault(
         "a rollback is forgotten",
         "test_event_log.py test_writer.py",
         (("service/log/event_log.py", 'connection.execute("ROLLBACK")', "pass"),),
@@ -202,6 +207,22 @@ FAULTS = [
         (("domain/verdict.py", "if all(row.passed for row in rows):", "if any(row.passed for row in rows):"),),
     ),
     # What comes from outside
+    Fault(
+        "two requests with a key at once",
+        "test_idempotency.py",
+        (("service/execution/idempotency.py", "self._turns.setdefault(key, asyncio.Lock())", "asyncio.Lock()"),),
+    ),
+    Fault(
+        "a key is looked up too early only",
+        "test_idempotency.py",
+        (
+            (
+                "service/execution/starting.py",
+                "            self._keys.check(started.idempotency_key, started.request_digest)\n",
+                "",
+            ),
+        ),
+    ),
     Fault(
         "a route without the key",
         "test_guard.py",
