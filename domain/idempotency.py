@@ -12,20 +12,18 @@ import msgspec
 from domain.errors import InvalidRequest
 from domain.mistakes import Mistake
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_QUOTED = re.compile(r'"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"')
+HEADER = r'^(?:[\x21\x23-\x7e][\x21-\x7e]{0,254}|"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}")$'
+"""A pattern of the header's value: visible ASCII that does not begin with a quote, or a structured field's string."""
+
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def read_key(sent: str) -> str:
     """Give the key that a header's value names: `"a-1"` and `a-1` are the same. InvalidRequest for any other value."""
-    key = sent
-    if sent.startswith('"'):
-        key = _ESCAPED.sub(r"\1", sent[1:-1]) if _QUOTED.fullmatch(sent) else ""
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(HEADER, sent):
         allowed = "must be 1 to 255 visible ASCII characters without spaces, with quotes around them or without"
         raise InvalidRequest([Mistake(allowed, field="Idempotency-Key")])
-    return key
+    return _ESCAPED.sub(r"\1", sent[1:-1]) if sent.startswith('"') else sent
 
 
 def request_digest(request: msgspec.Struct) -> str:

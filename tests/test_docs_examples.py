@@ -107,6 +107,14 @@ def test_the_script_that_polls_exits_by_the_verdict(server: Live) -> None:
     assert finished.stdout.endswith("Verdict: PASS\n")
 
 
+@pytest.mark.slow
+@needs("curl")
+def test_the_request_with_a_key_gives_one_run(server: Live) -> None:
+    """The command of docs/api.md, given twice, names the same run."""
+    first, second = (json.loads(shell(block(API, "key"), server).stdout) for _ in range(2))
+    assert first["run_id"] == second["run_id"]
+
+
 async def test_the_readme_tells_what_the_lower_bound_does(tmp_path: Path) -> None:
     """With `use_lower_bound` the answers of the README's example fail, as it says."""
     config = write_files(README, tmp_path)

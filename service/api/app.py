@@ -23,6 +23,7 @@ from service.api import documents
 from service.api.asgi import App
 from service.api.backend import Api
 from service.api.guard import Guard
+from service.api.openapi import describe
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.execution.starting import Caller, RunRequest
 from service.files.mistake_list import LISTED_MISTAKES
@@ -43,8 +44,10 @@ class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:
     """Build the application; `local_names` are the hosts a keyless server answers to, None for any."""
     app = Litestar(
-        route_handlers=[run, get_result, list_results, regrade, list_suites, health],
-        state=State({"api": api}),
+        route_handlers=[run, get_result, list_results, regrade, list_suites, health, description],
+        state=State(
+            {"api": api, "description": describe(keyed=bool(key), guarded=not key and local_names is not None)}
+        ),
         openapi_config=None,
         logging_config=None,
         exception_handlers={
@@ -126,6 +129,12 @@ async def list_suites(state: State) -> Response[bytes]:
 async def health() -> Response[bytes]:
     """Tell that the server lives."""
     return _json(documents.HealthDocument("ok", VERSION))
+
+
+@route("/openapi.json", http_method=READING)
+async def description(state: State) -> Response[bytes]:
+    """Describe this API in OpenAPI."""
+    return Response(state.description, media_type=JSON)
 
 
 def _json(document: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:

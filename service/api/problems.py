@@ -128,6 +128,6 @@ _QUERY = {
 }
 
 _DETAILS = {
-    HTTPStatus.NOT_FOUND: "there is nothing at this path (see /suites, /results, /results/{run_id}, /run, /health)",
+    HTTPStatus.NOT_FOUND: "there is nothing at this path (/openapi.json tells which there are)",
     HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method",
 }

@@ -29,15 +29,16 @@ Schema = dict[str, Any]
 def schema_of(kind: Kind) -> Schema:
     """Give the schema of a file: `config`, `harness` or `dataset`."""
     file, title = _FILES[kind]
-    (root,), definitions = msgspec.json.schema_components([file], schema_hook=_anything, ref_template="#/$defs/{name}")
+    (root,), definitions = msgspec.json.schema_components([file], schema_hook=anything, ref_template="#/$defs/{name}")
     if RegisteredGrader.__name__ in definitions:
         _free_type(definitions[RegisteredGrader.__name__])
     own: Schema = definitions.pop(root["$ref"].rpartition("/")[2])
-    whole: Schema = _tidy({"$schema": DIALECT, **own, "title": title, "$defs": definitions})
+    whole: Schema = tidy({"$schema": DIALECT, **own, "title": title, "$defs": definitions})
     return whole
 
 
-def _anything(kind: type) -> Schema:
+def anything(kind: type) -> Schema:
+    """Tell msgspec how to describe a field of any value."""
     if kind is object:
         return {"description": "Any value."}
     raise NotImplementedError
@@ -53,18 +54,18 @@ def _free_type(registered: Schema) -> None:
     registered["required"] = ["type"]
 
 
-def _tidy(node: Any) -> Any:
+def tidy(node: Any) -> Any:
     """Rewrite what validators or editors read otherwise than it is meant."""
     if isinstance(node, list):
-        return [_tidy(item) for item in node]
+        return [tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
-    tidy = {key: _tidy(value) for key, value in node.items() if key != "discriminator"}  # OpenAPI's
-    if tidy.get("pattern") == _NO_CONTROLS:  # JavaScript has no \Z, and Python's $ allows a newline
-        del tidy["pattern"]
-        tidy["allOf"] = [{"not": {"pattern": r"[\x00-\x1f\x7f-\x9f]"}}]
-    if tidy.get("default", 0) is None:
-        del tidy["default"]  # editors would write null
-    if isinstance(tidy.get("description"), str):
-        tidy["description"] = cleandoc(tidy["description"])
-    return tidy
+    tidied = {key: tidy(value) for key, value in node.items() if key != "discriminator"}  # OpenAPI's
+    if tidied.get("pattern") == _NO_CONTROLS:  # JavaScript has no \Z, and Python's $ allows a newline
+        del tidied["pattern"]
+        tidied["allOf"] = [{"not": {"pattern": r"[\x00-\x1f\x7f-\x9f]"}}]
+    if tidied.get("default", 0) is None:
+        del tidied["default"]  # editors would write null
+    if isinstance(tidied.get("description"), str):
+        tidied["description"] = cleandoc(tidied["description"])
+    return tidied

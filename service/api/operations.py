@@ -1,0 +1,136 @@
+"""Every operation of the API, as `/openapi.json` tells it. A new route is described by one entry of `OPERATIONS`."""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from domain.errors import (
+    ConfigNotAllowed,
+    IdempotencyKeyReused,
+    InvalidFiles,
+    InvalidRequest,
+    LogUnavailable,
+    MatchspecError,
+    NoExamples,
+    Refused,
+    RunNotFound,
+    SuiteNotFound,
+    TooManyRuns,
+    UnsupportedMedia,
+)
+from domain.idempotency import HEADER
+from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
+from service.api.examples import ResultDocument
+from service.execution.starting import RunRequest
+
+JSON = "application/json"
+
+Problems = tuple[type[MatchspecError], ...]
+
+
+class Field(NamedTuple):
+    """A parameter of a request or a header of an answer; `kind` is its type, with limits in `Annotated`."""
+
+    name: str
+    kind: Any
+    text: str
+    default: object = None
+
+
+class Link(NamedTuple):
+    """Where an answer leads: a field of it is a parameter there."""
+
+    operation: str
+    parameter: str
+    field: str
+
+
+class Operation(NamedTuple):
+    """One method of one path: what it takes, what it answers when all is well, and which of our errors it may give.
+
+    `answer` is the document, or a media type for what is not JSON of ours. What stands before every route (401, 403,
+    413) is added by itself; a GET is also a HEAD.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    name: str
+    text: str
+    answer: type[msgspec.Struct] | str
+    status: int = 200
+    body: type[msgspec.Struct] | None = None
+    path_fields: tuple[Field, ...] = ()
+    query: tuple[Field, ...] = ()
+    headers: tuple[Field, ...] = ()
+    answer_headers: tuple[Field, ...] = ()
+    links: tuple[Link, ...] = ()
+    problems: Problems = ()
+    open: bool = False
+
+
+RUN_ID = Field(
+    "run_id", Annotated[str, Meta(pattern="^run-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$")], "As `POST /run` answered it."
+)
+IDEMPOTENCY_KEY = Field(
+    "Idempotency-Key",
+    Annotated[str, Meta(pattern=HEADER)],
+    "A key of the client's choice. The same key and the same body give the same run, for ever. Quotes around it are "
+    "not part of it.",
+)
+LOCATION = Field("Location", str, "Where the results are.")
+RETRY_AFTER = Field("Retry-After", int, "After how many seconds to try again.")
+READING = (RunNotFound, LogUnavailable)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST",
+        "/run",
+        "startRun",
+        "Start a run. It goes on by itself; poll its results.",
+        RunDocument,
+        status=202,
+        body=RunRequest,
+        headers=(IDEMPOTENCY_KEY,),
+        answer_headers=(LOCATION,),
+        links=(Link("getResult", "run_id", "run_id"),),
+        problems=(
+            InvalidRequest,
+            InvalidFiles,
+            ConfigNotAllowed,
+            NoExamples,
+            Refused,
+            SuiteNotFound,
+            UnsupportedMedia,
+            IdempotencyKeyReused,
+            TooManyRuns,
+            LogUnavailable,
+        ),
+    ),
+    Operation(
+        "GET",
+        "/results/{run_id}",
+        "getResult",
+        "Give a run's status and, once it is over, its results.",
+        ResultDocument,
+        path_fields=(RUN_ID,),
+        problems=READING,
+    ),
+    Operation(
+        "GET",
+        "/results",
+        "listResults",
+        "List the runs, newest first.",
+        ListDocument,
+        query=(
+            Field("suite", str, "Only runs that include this suite."),
+            Field("status", Literal["passed", "failed", "running", "error"], "Only runs with this status."),
+            Field("limit", Annotated[int, Meta(ge=1, le=1000)], "How many to list at most.", 20),
+            Field("offset", Annotated[int, Meta(ge=0)], "How many of the newest to leave out.", 0),
+        ),
+        problems=(InvalidRequest,),
+    ),
+    Operation("GET", "/suites", "listSuites", "List the suites of the server's configuration.", SuitesDocument),
+    Operation("GET", "/health", "getHealth", "Tell that the server lives.", HealthDocument, open=True),
+    Operation("GET", "/openapi.json", "describe", "Give this description.", JSON),
+)
