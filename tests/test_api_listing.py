@@ -132,12 +132,18 @@ REFUSED = {
     "status=passed,failed": "status",
     "limit=5&limit=0": "limit",
     "status=passed&status=done": "status",
+    "status=null": "status",
+    "limit=null": "limit",
+    "limit=5&limit=6": "limit",
+    "offset=0&offset=0": "offset",
+    "status=passed&status=passed": "status",
+    "suite=one&suite=two": "suite",
 }
 
 
 @pytest.mark.parametrize(("query", "field"), REFUSED.items(), ids=[query[:40] for query in REFUSED])
 async def test_what_the_listing_does_not_know_is_refused(client: httpx.AsyncClient, query: str, field: str) -> None:
-    """A limit outside 1-1000, a negative offset, an unknown status: 400 that names the parameter."""
+    """A limit outside 1-1000, a negative offset, an unknown status, one given twice: 400 that names the parameter."""
     answer = await client.get(f"/results?{query}")
     problem = answer.json()
     assert answer.status_code == 400, answer.text
@@ -154,13 +160,10 @@ async def test_what_the_listing_does_not_know_is_refused(client: httpx.AsyncClie
         "limit=1",
         "offset=0",
         "unknown=1",
-        "suite=a&suite=b",
         "suite=%FF%00",
         "suite=",
         "&&=&",
         "a" * 9_000,
-        "limit=5&limit=6",
-        "status=passed&status=failed",
         "limit=+5",
         "limit=%205",
         "limit=1e2",
@@ -170,7 +173,7 @@ async def test_what_the_listing_does_not_know_is_refused(client: httpx.AsyncClie
     ],
 )
 async def test_no_query_is_a_fault(client: httpx.AsyncClient, query: str) -> None:
-    """Repeated, unknown and odd parameters are answered, or refused as 400; never more."""
+    """Unknown and odd parameters are answered, or refused as 400; never more."""
     for path in ("/results", "/suites", "/health", "/results/none"):
         answer = await client.get(f"{path}?{query}")
         assert answer.status_code in (200, 400, 404)

@@ -4,15 +4,16 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Litestar, Request, Response, post, route
 from litestar.datastructures import State
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
-from litestar.params import FromPath, FromQuery, Parameter
+from litestar.params import FromPath
 from litestar.response import Stream
+from msgspec import UNSET
 
 from domain.errors import InvalidRequest, MatchspecError, RunNotFound, UnsupportedMedia
 from domain.idempotency import read_key
@@ -25,6 +26,7 @@ from service.api.backend import Api
 from service.api.guard import Guard
 from service.api.openapi import describe
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
+from service.api.query import ListQuery, read_query
 from service.execution.starting import Caller, RunRequest
 from service.files.mistake_list import LISTED_MISTAKES
 from service.files.tree import from_json
@@ -64,7 +66,7 @@ async def run(request: Request[Any, Any, State], state: State) -> Response[bytes
     """Start a run."""
     api: Api = state.api
     wanted = await _read_body(request, RunRequest)
-    return _accepted(api, await api.starter.start(wanted, _caller(request)))
+    return await _accepted(api, await api.starter.start(wanted, _caller(request)))
 
 
 @post("/results/{run_id:str}/regrade", status_code=202)
@@ -74,10 +76,10 @@ async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], stat
     await _read_body(request, NoFields)
     if api.views.listing.get(run_id) is None:
         raise RunNotFound(f"there is no run '{run_id}' in the log")
-    return _accepted(api, await api.regrader.start(run_id, _caller(request)))
+    return await _accepted(api, await api.regrader.start(run_id, _caller(request)))
 
 
-def _accepted(api: Api, run_id: str) -> Response[bytes]:
+async def _accepted(api: Api, run_id: str) -> Response[bytes]:
     listed = api.views.listing.get(run_id)
     if listed is None:
         raise RunNotFound
@@ -101,19 +103,15 @@ async def get_result(run_id: FromPath[str], state: State) -> Response[bytes] | S
 
 
 @route("/results", http_method=READING)
-async def list_results(
-    request: Request[Any, Any, State],
-    state: State,
-    suite: FromQuery[str | None] = None,
-    status: FromQuery[Literal["passed", "failed", "running", "error"] | None] = None,
-    limit: FromQuery[Annotated[int, Parameter(ge=1, le=1000)]] = 20,
-    offset: FromQuery[Annotated[int, Parameter(ge=0)]] = 0,
-) -> Response[bytes]:
+async def list_results(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """List the runs, newest first. `/results/` names no run: a script that lost its run id must not go on."""
     if request.scope["raw_path"].endswith(b"/"):
         raise RunNotFound("/results/ is to be followed by a run id; the listing is at /results")
     api: Api = state.api
-    return _json(documents.listing(api.views.listing.page(suite, status, limit, offset), limit, offset))
+    query = read_query(request.query_params.multi_items(), ListQuery)
+    suite = None if query.suite is UNSET else query.suite
+    page = api.views.listing.page(suite, query.status or None, query.limit, query.offset)
+    return _json(documents.listing(page, query.limit, query.offset))
 
 
 @route("/suites", http_method=READING)

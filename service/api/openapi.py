@@ -70,17 +70,15 @@ def _head(get: Schema) -> Schema:
 
 
 def _parameters(operation: Operation) -> Iterator[Schema]:
-    places = {"path": operation.path_fields, "query": operation.query, "header": operation.headers}
-    for place, fields in places.items():
+    for place, fields in (("path", operation.path_fields), ("header", operation.headers)):
         for field in fields:
-            default = {} if field.default is None else {"default": field.default}
-            yield {
-                "name": field.name,
-                "in": place,
-                "description": field.text,
-                "required": place == "path",
-                "schema": _schema(field.kind) | default,
-            }
+            yield _parameter(place, field.name, field.text, _schema(field.kind))
+    for name, schema in _properties(operation.query).items():
+        yield _parameter("query", name, schema.pop("description", ""), schema)
+
+
+def _parameter(place: str, name: str, text: str, schema: Schema) -> Schema:
+    return {"name": name, "in": place, "description": text, "required": place == "path", "schema": schema}
 
 
 def _answer(operation: Operation) -> Schema:
@@ -137,6 +135,14 @@ def _documents() -> Schema:
 
 def _reference(kind: type[msgspec.Struct]) -> Schema:
     return {"$ref": _PLACE.format(name=kind.__name__)}
+
+
+def _properties(query: type[msgspec.Struct] | None) -> Schema:
+    if query is None:
+        return {}
+    _, schemas = msgspec.json.schema_components([query])
+    properties: Schema = schemas[query.__name__]["properties"]
+    return properties
 
 
 def _schema(kind: Any) -> Schema:

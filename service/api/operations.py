@@ -22,6 +22,7 @@ from domain.errors import (
 from domain.idempotency import HEADER
 from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
 from service.api.examples import ResultDocument
+from service.api.query import ListQuery
 from service.execution.starting import RunRequest
 
 JSON = "application/json"
@@ -30,12 +31,11 @@ Problems = tuple[type[MatchspecError], ...]
 
 
 class Field(NamedTuple):
-    """A parameter of a request or a header of an answer; `kind` is its type, with limits in `Annotated`."""
+    """A part of a path or a header; `kind` is its type, with limits in `Annotated`."""
 
     name: str
     kind: Any
     text: str
-    default: object = None
 
 
 class Link(NamedTuple):
@@ -49,8 +49,8 @@ class Link(NamedTuple):
 class Operation(NamedTuple):
     """One method of one path: what it takes, what it answers when all is well, and which of our errors it may give.
 
-    `answer` is the document, or a media type for what is not JSON of ours. What stands before every route (401, 403,
-    413) is added by itself; a GET is also a HEAD.
+    `answer` is the document, or a media type for anything else; the fields of `query` have their texts in `Meta`. What
+    stands before every route (401, 403, 413) is added by itself, and so is HEAD to a GET.
     """
 
     method: Literal["GET", "POST"]
@@ -61,7 +61,7 @@ class Operation(NamedTuple):
     status: int = 200
     body: type[msgspec.Struct] | None = None
     path_fields: tuple[Field, ...] = ()
-    query: tuple[Field, ...] = ()
+    query: type[msgspec.Struct] | None = None
     headers: tuple[Field, ...] = ()
     answer_headers: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
@@ -122,12 +122,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "listResults",
         "List the runs, newest first.",
         ListDocument,
-        query=(
-            Field("suite", str, "Only runs that include this suite."),
-            Field("status", Literal["passed", "failed", "running", "error"], "Only runs with this status."),
-            Field("limit", Annotated[int, Meta(ge=1, le=1000)], "How many to list at most.", 20),
-            Field("offset", Annotated[int, Meta(ge=0)], "How many of the newest to leave out.", 0),
-        ),
+        query=ListQuery,
         problems=(InvalidRequest,),
     ),
     Operation("GET", "/suites", "listSuites", "List the suites of the server's configuration.", SuitesDocument),

@@ -97,19 +97,10 @@ def handle_matchspec_error(_request: Request[Any, Any, Any], error: MatchspecErr
 
 
 def handle_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer what Litestar refuses: unknown paths and methods, query parameters out of range."""
-    extra = error.extra if isinstance(error.extra, list) else []
-    mistakes = [_query_mistake(one) for one in extra if isinstance(one, dict)]
-    if mistakes:
-        return respond(to_problem(InvalidRequest(mistakes)))
+    """Answer what Litestar refuses: unknown paths and methods."""
     return respond(
         http_problem(error.status_code, _DETAILS.get(HTTPStatus(error.status_code), error.detail)), error.headers
     )
-
-
-def _query_mistake(found: dict[str, Any]) -> Mistake:
-    field = str(found.get("key"))
-    return Mistake(_QUERY.get(field, str(found.get("message"))), field=field)
 
 
 def handle_any_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -120,12 +111,6 @@ def handle_any_error(_request: Request[Any, Any, Any], error: Exception) -> Resp
 
 _TITLES = {413: "Content Too Large"}
 """Where versions of Python differ in the phrase: a problem's type is stable."""
-
-_QUERY = {
-    "limit": "must be a whole number from 1 to 1000",
-    "offset": "must be a whole number from 0 on",
-    "status": "must be passed, failed, running or error",
-}
 
 _DETAILS = {
     HTTPStatus.NOT_FOUND: "there is nothing at this path (/openapi.json tells which there are)",

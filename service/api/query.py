@@ -1,0 +1,53 @@
+"""The query of a request: each parameter at most once, and what it may be."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.errors import InvalidRequest
+from domain.mistakes import Mistake
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+_Status = Literal["passed", "failed", "running", "error"]
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /results`."""
+
+    suite: Annotated[str, Meta(description="Only runs that include this suite.")] | UnsetType = UNSET
+    status: Annotated[_Status, Meta(description="Only runs with this status.")] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many to list at most.")] = 20
+    offset: Annotated[int, Meta(ge=0, description="How many of the newest to leave out.")] = 0
+
+
+ALLOWED = {
+    "limit": "must be a whole number from 1 to 1000",
+    "offset": "must be a whole number from 0 on",
+    "status": "must be passed, failed, running or error",
+}
+
+
+def read_query(sent: Iterable[tuple[str, str]], wanted: type[T]) -> T:
+    """Read the parameters that a route knows; others are ignored. InvalidRequest with every mistake."""
+    values: dict[str, list[str]] = {}
+    for name, value in sent:
+        values.setdefault(name, []).append(value)
+    given, mistakes = {}, []
+    for field in msgspec.structs.fields(wanted):
+        match values.get(field.name, []):
+            case []:
+                pass
+            case [value]:
+                try:
+                    given[field.name] = msgspec.convert(value, field.type, strict=False)
+                except msgspec.ValidationError as error:
+                    mistakes.append(Mistake(ALLOWED.get(field.name, str(error)), field=field.name))
+            case _:
+                mistakes.append(Mistake("may be there once only", field=field.name))
+    if mistakes:
+        raise InvalidRequest(mistakes)
+    return wanted(**given)
