@@ -63,14 +63,15 @@ def _reason(body: bytes) -> str:
 
 
 @contextlib.contextmanager
-def running(name: str, command: Sequence[str | Path], ready_url: str, log: Path) -> Iterator[None]:
+def running(name: str, command: Sequence[str | Path], ready_url: str, log: Path, **variables: str) -> Iterator[None]:
     """A server for the time of a block, ready when `ready_url` answers; raises BrokenError with what it last wrote.
 
-    It does not see our MATCHSPEC_ settings but MATCHSPEC_DB, and no Ctrl-C: it is stopped when the block ends.
+    It does not see our MATCHSPEC_ settings but MATCHSPEC_DB and `variables`, and no Ctrl-C: it is stopped when the
+    block ends.
     """
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith("MATCHSPEC_") or key == "MATCHSPEC_DB"
-    }
+    } | variables
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=kept, start_new_session=True
