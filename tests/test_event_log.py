@@ -14,7 +14,7 @@ from domain.errors import LogError, LogUnavailable, LogUnreadable
 from domain.events import LogCreated
 from service.log import connection
 from service.log.event_log import Content, EventLog
-from service.log.reading import PAGE
+from service.log.reading import PAGE, PAGE_BYTES
 
 OTHER = "run-20260315-143022-b000"
 TEXT = b'{"id":"ex-0"}\n'
@@ -117,6 +117,24 @@ async def test_a_run_is_read_whole_over_many_pages(log: EventLog) -> None:
     assert [one.version async for one in log.read_run(RUN)] == list(range(1, count + 1))
     assert [one.version async for one in log.read_run(RUN, after=count - 2)] == [count - 1, count]
     assert [one.position async for one in log.read_after(0)] == list(range(1, count + 3))
+
+
+async def test_a_page_is_bounded_by_its_bytes_too(log: EventLog) -> None:
+    """Large events come in small pages, one at the least: five of 0.4 of a page's bytes in threes, a huge one alone."""
+    large, huge = "x" * (PAGE_BYTES * 4 // 10), "x" * (2 * PAGE_BYTES)
+    outputs = [huge, *[large] * 5]
+    await log.append([entry(RUN, version, scored(0, output=output)) for version, output in enumerate(outputs, 1)])
+
+    pages = [[stored.version for stored in page] async for page in log.read_stored(RUN)]
+    assert pages == [[1], [2, 3, 4], [5, 6]]
+    assert [one.version async for one in log.read_run(RUN, after=1, up_to=4)] == [2, 3, 4]
+    assert [one.position async for one in log.read_after(0)] == list(range(1, 8))
+
+
+async def test_the_last_version_of_a_run(log: EventLog) -> None:
+    """It is that of its last event; a run that is not there has 0."""
+    await log.append([entry(RUN, 1, started()), entry(OTHER, 1, started()), entry(RUN, 2)])
+    assert [await log.last_version(run_id) for run_id in (RUN, OTHER, "none")] == [2, 1, 0]
 
 
 async def test_reading_gives_the_event_that_was_recorded(log: EventLog) -> None:

@@ -2,12 +2,16 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 import aiosqlite
 
 from domain.errors import LogUnreadable
+
+T = TypeVar("T")
 
 APPLICATION_ID = 0x4D535045
 """Marks the file as a matchspec log (`MSPE`) in SQLite's header."""
@@ -42,6 +46,14 @@ async def open_reading(path: Path) -> aiosqlite.Connection:
     connection = await _connect(f"{path.as_uri()}?mode=ro")
     await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return connection
+
+
+async def on_its_thread(connection: aiosqlite.Connection, call: Callable[..., T], *arguments: object) -> T:
+    """Run `call(sqlite3 connection, *arguments)` as one call on the connection's thread."""
+    # aiosqlite has no public way to do more than one statement in one hop.
+    running = connection._execute(call, connection._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
+    result: T = await running
+    return result
 
 
 async def _connect(database: str) -> aiosqlite.Connection:

@@ -17,7 +17,7 @@ from domain import chain, codec
 from domain.chain import Head
 from domain.errors import LogUnavailable
 from domain.events import FORMAT, LOG, Event, LogCreated, Recorded
-from service.log.connection import open_reading, open_writing
+from service.log.connection import on_its_thread, open_reading, open_writing
 from service.log.holder import LogLock
 from service.log.reading import LogReader
 
@@ -115,11 +115,7 @@ class EventLog(LogReader):
         self.head = await self._read_head()
 
     async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
-        # aiosqlite has no public way to run a whole transaction as one call on its thread.
-        connection = self._writing
-        running = connection._execute(call, connection._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
-        result: T = await asyncio.shield(running)
-        return result
+        return await asyncio.shield(on_its_thread(self._writing, call, *arguments))
 
 
 def _commit(

@@ -5,8 +5,9 @@ Anyone may read at any time, beside the process that writes.
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import aiosqlite
 
@@ -14,14 +15,31 @@ from domain import chain, codec
 from domain.chain import Head
 from domain.errors import LogUnavailable, LogUnreadable
 from domain.events import FORMAT, Event, LogCreated, Recorded
-from service.log.connection import open_reading
+from service.log.connection import on_its_thread, open_reading
 
 PAGE = 500
-_COLUMNS = "position, run_id, version, type, at, body, hash"
+PAGE_BYTES = 1_000_000
+"""A page of events has no further one after so many bytes of bodies: a single body may have 8 MB and more."""
+
+NEVER = (1 << 63) - 1
+"""Above every version and position."""
+
+_COLUMNS = "position, run_id, version, type, at, body, leaf, hash"
 _HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
 _FIRST = "SELECT type, body FROM events WHERE position = 1"
 
-_Row = tuple[int, str, int, str, str, bytes, bytes]
+
+class StoredEvent(NamedTuple):
+    """An event as it is stored, column for column; `leaf` and `hash` have 32 bytes."""
+
+    position: int
+    run_id: str
+    version: int
+    type: str
+    at: str
+    body: bytes
+    leaf: bytes
+    hash: bytes
 
 
 class LogReader:
@@ -60,31 +78,44 @@ class LogReader:
         if first.format != FORMAT:
             raise LogUnreadable(f"{self.path} has format {first.format}; this matchspec knows format {FORMAT}")
 
-    async def read_run(self, run_id: str, after: int = 0) -> AsyncIterator[Recorded]:
-        """Read a run's events in order, from the one behind version `after` on."""
-        query = f"SELECT {_COLUMNS} FROM events WHERE run_id = ? AND version > ? ORDER BY version LIMIT {PAGE}"
-        while rows := await self._read(query, run_id, after):
-            for row in rows:
-                yield _recorded(row)
-            after = rows[-1][2]
+    async def last_version(self, run_id: str) -> int:
+        """Give the version of a run's last event; 0 where the log has none."""
+        ((version,),) = await self._read("SELECT ifnull(max(version), 0) FROM events WHERE run_id = ?", run_id)
+        return int(version)
+
+    async def read_stored(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[StoredEvent]]:
+        """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
+        query = (
+            f"SELECT {_COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ?"
+            f" ORDER BY version LIMIT {PAGE}"
+        )
+        while page := await self._read_page(query, run_id, after, up_to):
+            yield page
+            after = page[-1].version
+
+    async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
+        """Read a run's events in order: those behind version `after`, up to version `up_to`."""
+        async for page in self.read_stored(run_id, after, up_to):
+            for stored in page:
+                yield _recorded(stored)
 
     async def read_ends(self) -> AsyncIterator[Recorded]:
         """Read how every run began and ended, in the log's order."""
         after = 0
         ends = "type IN ('started', 'finished')"
         query = f"SELECT {_COLUMNS} FROM events WHERE {ends} AND position > ? ORDER BY position LIMIT {PAGE}"
-        while rows := await self._read(query, after):
-            for row in rows:
-                yield _recorded(row)
-            after = rows[-1][0]
+        while page := await self._read_page(query, after):
+            for stored in page:
+                yield _recorded(stored)
+            after = page[-1].position
 
     async def read_after(self, position: int) -> AsyncIterator[Recorded]:
         """Read all events behind a position."""
         query = f"SELECT {_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT {PAGE}"
-        while rows := await self._read(query, position):
-            for row in rows:
-                yield _recorded(row)
-            position = rows[-1][0]
+        while page := await self._read_page(query, position):
+            for stored in page:
+                yield _recorded(stored)
+            position = page[-1].position
 
     async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
         """Read the stored bytes of some events of a run by their versions, of those that have at most `up_to`."""
@@ -115,6 +146,12 @@ class LogReader:
         rows: list[tuple[int, bytes]] = await self._read(_HEAD)
         return Head(*rows[0]) if rows else Head(0, chain.START)
 
+    async def _read_page(self, query: str, *parameters: object) -> list[StoredEvent]:
+        try:
+            return await on_its_thread(self._reading, _fetch_page, query, parameters)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise LogUnavailable(f"the log can't be read: {error}") from error
+
     async def _read(self, query: str, *parameters: object) -> list[Any]:
         try:
             return list(await self._reading.execute_fetchall(query, parameters))
@@ -122,6 +159,17 @@ class LogReader:
             raise LogUnavailable(f"the log can't be read: {error}") from error
 
 
-def _recorded(row: _Row) -> Recorded:
-    position, run_id, version, name, at, body, link = row
+def _fetch_page(connection: sqlite3.Connection, query: str, parameters: Sequence[object]) -> list[StoredEvent]:
+    page, size = [], 0
+    with closing(connection.execute(query, parameters)) as rows:
+        for row in rows:
+            page.append(StoredEvent._make(row))
+            size += len(page[-1].body)
+            if size >= PAGE_BYTES:
+                break
+    return page
+
+
+def _recorded(stored: StoredEvent) -> Recorded:
+    position, run_id, version, name, at, body, _, link = stored
     return Recorded(position, run_id, version, at, codec.decode(name, body), link)
