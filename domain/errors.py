@@ -12,7 +12,8 @@ MatchspecError
 │   └── TooManyRuns         the queue is full
 ├── NotFound
 │   ├── SuiteNotFound
-│   └── RunNotFound
+│   ├── RunNotFound
+│   └── EventNotFound
 ├── LogError                the event log
 │   ├── LogUnavailable      can't be written now; nothing was lost
 │   ├── LogInUse            another process writes it
@@ -91,6 +92,10 @@ class SuiteNotFound(NotFound):
 
 class RunNotFound(NotFound):
     """There is no such run in the log."""
+
+
+class EventNotFound(NotFound):
+    """The run has no such event."""
 
 
 class LogError(MatchspecError):

@@ -186,11 +186,14 @@ def _begun(run: Run) -> dict[Key, Tally]:
 
 def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:
     """End a run that can't go on, with the rows it has; nothing where it is over already."""
-    if run.finished:
-        return []
+    return [] if run.finished else [so_far(run, plan, error, at)]
+
+
+def so_far(run: Run, plan: Plan | None, error: str | None, at: str) -> Finished:
+    """Give the end of a run that gets no verdict: what its scores come to, however many there are."""
     rows = make_rows(plan, run.tallies) if plan else []
     informational = make_informational(plan, run.tallies) if plan else []
-    return [_finished(run, plan, Outcome("error", None, rows, informational, error, []), at)]
+    return _finished(run, plan, Outcome("error", None, rows, informational, error, []), at)
 
 
 def _finished(run: Run, plan: Plan | None, outcome: Outcome, at: str) -> Finished:

@@ -1,6 +1,6 @@
 """Breaks a copy of the code, one fault at a time, and shows that the tests catch each: `scripts/planted-faults`.
 
-A fault counts as caught when a test named for it fails or hangs; one that keeps the tests from being collected does not.
+A fault counts as caught when a test named for it fails or hangs; not when the tests can no longer be collected.
 First the same tests must pass on the code as it is.
 """
 

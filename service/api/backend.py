@@ -5,6 +5,7 @@ from typing import NamedTuple
 from projections.views import Views
 from service.execution.regrading import Regrader
 from service.execution.starting import Starter
+from service.log.reading import LogReader
 from service.results import ResultReader
 from service.suites import OwnConfig
 
@@ -17,3 +18,4 @@ class Api(NamedTuple):
     starter: Starter
     regrader: Regrader
     config: OwnConfig
+    log: LogReader

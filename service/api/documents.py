@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.events import Information, Row, Status, Usage, Verdict
+from domain.events import Finished, Information, Row, Status, Usage, Verdict
 from domain.spec import Suite
 from domain.times import whole_seconds
 from projections.listing import ListedRun, Page
@@ -122,6 +122,19 @@ def running(run: ListedRun, progress: Progress, warnings: list[str]) -> RunDocum
         started_at=whole_seconds(run.started_at),
         progress=progress,
         warnings=warnings or UNSET,
+    )
+
+
+def so_far(running: RunDocument, scored: Finished) -> RunDocument:
+    """Add to a run that is not over what its scores come to, without its examples."""
+    return msgspec.structs.replace(
+        running,
+        grader_results=scored.rows,
+        model_errors=scored.model_errors,
+        grader_errors=scored.grader_errors,
+        informational=scored.informational or UNSET,
+        usage=scored.usage or UNSET,
+        cost=UNSET if scored.cost is None else scored.cost,
     )
 
 

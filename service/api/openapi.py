@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from service.api.operations import JSON, OPERATIONS, RETRY_AFTER, Field, Operation
+from service.api.media import JSON
+from service.api.operations import OPERATIONS, RETRY_AFTER, Field, Operation
 from service.api.problems import KINDS, MEDIA_TYPE, Problem, http_problem, problem_type
 from service.files.schema import Schema, anything, tidy
 from service.version import VERSION

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from domain.errors import (
     ConfigNotAllowed,
+    EventNotFound,
     IdempotencyKeyReused,
     InvalidFiles,
     InvalidRequest,
@@ -15,17 +16,18 @@ from domain.errors import (
     NoExamples,
     Refused,
     RunNotFound,
+    RunNotOver,
     SuiteNotFound,
     TooManyRuns,
     UnsupportedMedia,
 )
 from domain.idempotency import HEADER
+from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
 from service.api.examples import ResultDocument
-from service.api.query import ListQuery
+from service.api.media import JSON, JSON_LINES
+from service.api.query import ListQuery, ResultQuery
 from service.execution.starting import RunRequest
-
-JSON = "application/json"
 
 Problems = tuple[type[MatchspecError], ...]
 
@@ -114,7 +116,42 @@ OPERATIONS: tuple[Operation, ...] = (
         "Give a run's status and, once it is over, its results.",
         ResultDocument,
         path_fields=(RUN_ID,),
+        query=ResultQuery,
+        problems=(*READING, EventNotFound, InvalidRequest),
+    ),
+    Operation(
+        "GET",
+        "/results/{run_id}/log",
+        "getLog",
+        "Give the run's events as they are stored, as JSON Lines.",
+        JSON_LINES,
+        path_fields=(RUN_ID,),
         problems=READING,
+    ),
+    Operation(
+        "POST",
+        "/results/{run_id}/regrade",
+        "regrade",
+        "Start a run that grades the recorded outputs of another one anew.",
+        RunDocument,
+        status=202,
+        body=NoFields,
+        path_fields=(RUN_ID,),
+        answer_headers=(LOCATION,),
+        links=(Link("getResult", "run_id", "run_id"),),
+        problems=(
+            InvalidRequest,
+            InvalidFiles,
+            ConfigNotAllowed,
+            NoExamples,
+            Refused,
+            RunNotFound,
+            SuiteNotFound,
+            RunNotOver,
+            UnsupportedMedia,
+            TooManyRuns,
+            LogUnavailable,
+        ),
     ),
     Operation(
         "GET",

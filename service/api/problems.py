@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 
 from domain.errors import (
     ConfigNotAllowed,
+    EventNotFound,
     IdempotencyKeyReused,
     InvalidFiles,
     InvalidRequest,
@@ -57,6 +58,7 @@ KINDS: dict[type[MatchspecError], tuple[HTTPStatus, str, str]] = {
     Refused: (HTTPStatus.BAD_REQUEST, "refused", "The request can't be accepted"),
     SuiteNotFound: (HTTPStatus.NOT_FOUND, "suite-not-found", "No such suite"),
     RunNotFound: (HTTPStatus.NOT_FOUND, "run-not-found", "No such run"),
+    EventNotFound: (HTTPStatus.NOT_FOUND, "event-not-found", "The run has no such event"),
     LogUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "log-unavailable", "The event log can't be written or read"),
     MatchspecError: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong here"),
 }

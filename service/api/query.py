@@ -24,7 +24,14 @@ class ListQuery(msgspec.Struct, frozen=True):
     offset: Annotated[int, Meta(ge=0, description="How many of the newest to leave out.")] = 0
 
 
+class ResultQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /results/{run_id}`."""
+
+    at: Annotated[int, Meta(description="The document as it stood after this event of the run.")] | UnsetType = UNSET
+
+
 ALLOWED = {
+    "at": "must be a whole number, from 1 to the number of the run's events",
     "limit": "must be a whole number from 1 to 1000",
     "offset": "must be a whole number from 0 on",
     "status": "must be passed, failed, running or error",

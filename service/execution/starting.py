@@ -157,6 +157,7 @@ class Starter:
 
     async def record(self, started: Started, run_id: str | None) -> str:
         """Record the start of a run, under a new id unless one is given; gives the id."""
+
         def begin(run: Run, _at: str) -> list[Event]:
             # a commit that seemed to fail may have shown the key's run since the first look
             self._keys.check(started.idempotency_key, started.request_digest)

@@ -1,0 +1,70 @@
+"""What the log holds of a run: its events as they are stored, and its document as it stood after one of them."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from litestar import route
+from litestar.datastructures import State
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from domain.errors import RunNotFound
+from projections.progress import Progress
+from service.api import documents
+from service.api.backend import Api
+from service.api.media import JSON, JSON_LINES, READING
+from service.log.reading import LogReader, StoredEvent
+
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+"""JSON has them between its tokens only, where a space means the same."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class LogLine(msgspec.Struct):
+    """An event as it is stored, on a line: `body` with its own bytes, the hashes in hex."""
+
+    position: int
+    run_id: str
+    version: int
+    type: str
+    at: str
+    body: msgspec.Raw
+    leaf: str
+    hash: str
+
+
+@route("/results/{run_id:str}/log", http_method=READING)
+async def get_log(run_id: FromPath[str], state: State) -> Stream:
+    """Give the events that the log has of a run by now."""
+    api: Api = state.api
+    last = await api.log.last_version(run_id) if api.views.listing.get(run_id) else 0
+    if not last:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    return Stream(_lines(api.log, run_id, last), media_type=JSON_LINES)
+
+
+async def give_past(api: Api, run_id: str, version: int) -> Stream:
+    """Give a run's document as it stood after one of its events."""
+    past = await api.results.past(run_id, version)
+    listed, result = past.views.listing.get(run_id), past.views.results.get(run_id)
+    if listed is None or result is None:
+        raise RunNotFound
+    if result.finished:
+        document = documents.finished(listed, result)
+    else:
+        progress = past.views.progress.get(run_id) or Progress(0, 0.0)
+        document = documents.so_far(documents.running(listed, progress, result.warnings), past.so_far)
+    return Stream(documents.stream(document, api.results.entries(run_id, result)), media_type=JSON)
+
+
+async def _lines(log: LogReader, run_id: str, last: int) -> AsyncIterator[bytes]:
+    """A page at a time: a client that reads slowly holds up nothing but its own page."""
+    async for page in log.read_stored(run_id, up_to=last):
+        yield b"".join(map(_line, page))
+
+
+def _line(stored: StoredEvent) -> bytes:
+    body = msgspec.Raw(stored.body.translate(_LINE_BREAKS))
+    line = LogLine(*stored[:5], body, stored.leaf.hex(), stored.hash.hex())
+    return _encode(line) + b"\n"

@@ -1,0 +1,77 @@
+"""The routes of runs: start one, look at one, list them. They decode, ask, and describe; nothing is decided here."""
+
+from typing import Any
+
+from litestar import Request, Response, post, route
+from litestar.datastructures import State
+from litestar.params import FromPath
+from litestar.response import Stream
+from msgspec import UNSET
+
+from domain.errors import RunNotFound
+from projections.progress import Progress
+from service.api import documents
+from service.api.backend import Api
+from service.api.body import NoFields, read_body, read_caller
+from service.api.media import JSON, READING, send_json
+from service.api.query import ListQuery, ResultQuery, read_query
+from service.api.run_log import give_past
+from service.execution.starting import RunRequest
+
+
+@post("/run", status_code=202)
+async def run(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Start a run."""
+    api: Api = state.api
+    wanted = await read_body(request, RunRequest)
+    return await _accepted(api, await api.starter.start(wanted, read_caller(request)))
+
+
+@post("/results/{run_id:str}/regrade", status_code=202)
+async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Start a run that grades the recorded outputs of another one anew."""
+    api: Api = state.api
+    await read_body(request, NoFields)
+    if api.views.listing.get(run_id) is None:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    return await _accepted(api, await api.regrader.start(run_id, read_caller(request)))
+
+
+async def _accepted(api: Api, run_id: str) -> Response[bytes]:
+    listed = api.views.listing.get(run_id)
+    if listed is None:
+        raise RunNotFound
+    document = documents.accepted(listed, await api.results.result(run_id))
+    return send_json(document, status=202, headers={"Location": documents.results_url(run_id)})
+
+
+@route("/results/{run_id:str}", http_method=READING)
+async def get_result(
+    run_id: FromPath[str], request: Request[Any, Any, State], state: State
+) -> Response[bytes] | Stream:
+    """Give a run's status and, once it is over, its results; or how it stood after its event `at`."""
+    api: Api = state.api
+    listed = api.views.listing.get(run_id)
+    if listed is None:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    query = read_query(request.query_params.multi_items(), ResultQuery)
+    if query.at is not UNSET:
+        return await give_past(api, run_id, query.at)
+    result = await api.results.result(run_id)
+    if result.finished is None:
+        progress = api.views.progress.get(run_id) or Progress(0, 0.0)
+        return send_json(documents.running(listed, progress, result.warnings))
+    parts = documents.stream(documents.finished(listed, result), api.results.entries(run_id, result))
+    return Stream(parts, media_type=JSON)
+
+
+@route("/results", http_method=READING)
+async def list_results(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """List the runs, newest first. `/results/` names no run: a script that lost its run id must not go on."""
+    if request.scope["raw_path"].endswith(b"/"):
+        raise RunNotFound("/results/ is to be followed by a run id; the listing is at /results")
+    api: Api = state.api
+    query = read_query(request.query_params.multi_items(), ListQuery)
+    suite = None if query.suite is UNSET else query.suite
+    page = api.views.listing.page(suite, query.status or None, query.limit, query.offset)
+    return send_json(documents.listing(page, query.limit, query.offset))
