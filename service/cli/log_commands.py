@@ -54,3 +54,24 @@ def report(**options: object) -> None:
     from service.cli.report import report as show
 
     raise SystemExit(show(msgspec.convert(options, Options)))
+
+
+@click.command()
+@click.argument("run", metavar="RUN_ID")
+@click.option("-o", "--output", metavar="FILE", help="Write there; - is standard output. [default: RUN_ID.jsonl here]")
+@click.option("--force", is_flag=True, help="Overwrite a file that is already there.")
+@click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
+@click.option(
+    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
+)
+def export(**options: object) -> None:
+    """Write a run to one file that can be checked without the log.
+
+    A run that is not over is exported as it stands. How to check the file: docs/log-format.md.
+    """
+    import msgspec
+
+    from service.cli.export import Options
+    from service.cli.export import export as write
+
+    raise SystemExit(write(msgspec.convert(options, Options)))

@@ -10,6 +10,7 @@ from domain.errors import LogError, MatchspecError, RunNotFound
 from domain.spec import Statistics
 from projections.views import Views
 from service.api import documents
+from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.run_here import find_run_log
 from service.log.reading import LogReader
 from service.results import ResultReader
@@ -47,14 +48,33 @@ class RunLogs(NamedTuple):
         return f"looked in {', '.join([*folders, str(self.server_log)])}"
 
 
-async def read_past_run(folders: Sequence[Path], server_log: Path, run_id: str | None) -> PastRun:
+def find_logs(config: str | None, db: str | None, here: Places) -> RunLogs:
+    """Find the logs of a configuration, if there is one, and of the folder in which the command was typed."""
+    found = find_config_if_any(config, here)
+    folder = found.parent if found else here.cwd
+    return RunLogs(list(dict.fromkeys([folder, here.cwd])), find_server_log(db, folder, here))
+
+
+async def read_past_run(logs: RunLogs, run_id: str | None) -> PastRun:
     """Read a run, or the one that started last. Raises RunNotFound, or MatchspecError where it is not over."""
-    found = await _find(folders, server_log, run_id) if run_id else await _find_newest(folders, server_log)
+    found = await _find(*logs, run_id) if run_id else await _find_newest(*logs)
     if found is None:
-        wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
-        raise RunNotFound(f"{wanted}: {RunLogs(folders, server_log).looked()}")
-    async with _open(found.log) as reader:
+        raise _not_found(logs, run_id)
+    async with open_log(found.log) as reader:
         return await _read(reader, found.run_id)
+
+
+async def find_log_of(logs: RunLogs, run_id: str) -> Path:
+    """Find the log that holds a run, over or not; RunNotFound where none does."""
+    log = await logs.find(run_id)
+    if log is None:
+        raise _not_found(logs, run_id)
+    return log
+
+
+def _not_found(logs: RunLogs, run_id: str | None) -> RunNotFound:
+    wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
+    return RunNotFound(f"{wanted}: {logs.looked()}")
 
 
 async def _find(folders: Iterable[Path], server_log: Path, run_id: str) -> _Found | None:
@@ -88,7 +108,7 @@ async def _list_if_whole(log: Path) -> list[_Found]:
 
 
 async def _list(log: Path) -> list[_Found]:
-    async with _open(log) as reader:
+    async with open_log(log) as reader:
         runs = (await _views(reader)).listing.page(None, None, 1 << 31, 0).runs
         return [_Found(run.started_at, run.run_id, log) for run in runs]
 
@@ -99,7 +119,8 @@ def _existing(log: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _open(path: Path) -> AsyncIterator[LogReader]:
+async def open_log(path: Path) -> AsyncIterator[LogReader]:
+    """Open a log to read, for the time of a block."""
     reader = await LogReader.open_to_read(path)
     try:
         yield reader

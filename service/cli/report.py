@@ -15,8 +15,8 @@ from domain.mistakes import Mistake
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.past_runs import PastRun, read_past_run
-from service.cli.places import Places, find_config_if_any, find_server_log
+from service.cli.past_runs import PastRun, find_logs, read_past_run
+from service.cli.places import Places
 from service.cli.run_here import IS_RUN_ID
 from service.reports.document import decode
 from service.reports.markdown import markdown_report
@@ -52,11 +52,8 @@ async def _report(options: Options, environment: Mapping[str, str], cwd: Path, h
 async def _find(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> PastRun:
     if options.run is not None and not IS_RUN_ID.fullmatch(options.run):
         return PastRun(_read_file(cwd / options.run, options.run), {})
-    here = Places(environment, cwd, home)
-    config = find_config_if_any(options.config, here)
-    folder = config.parent if config else cwd
-    log = find_server_log(options.db, folder, here)
-    return await read_past_run(list(dict.fromkeys([folder, cwd])), log, options.run)
+    logs = find_logs(options.config, options.db, Places(environment, cwd, home))
+    return await read_past_run(logs, options.run)
 
 
 def _read_file(path: Path, name: str) -> bytes:

@@ -70,18 +70,42 @@ class LogReader:
         """Close the connection."""
         await self._reading.close()
 
-    async def check_format(self) -> None:
-        """Raise LogUnreadable unless this is a log of a format known here."""
+    async def check_format(self) -> LogCreated:
+        """Give the log's first event; LogUnreadable unless this is a log of a format known here."""
         first = await self._read_first()
         if not isinstance(first, LogCreated):
             raise LogUnreadable(f"{self.path} is not an event log: its first event is not log_created")
         if first.format != FORMAT:
             raise LogUnreadable(f"{self.path} has format {first.format}; this matchspec knows format {FORMAT}")
+        return first
 
     async def last_version(self, run_id: str) -> int:
         """Give the version of a run's last event; 0 where the log has none."""
         ((version,),) = await self._read("SELECT ifnull(max(version), 0) FROM events WHERE run_id = ?", run_id)
         return int(version)
+
+    async def read_one(self, run_id: str, version: int) -> StoredEvent | None:
+        """Read one event of a run as it is stored; None where it has no such."""
+        query = f"SELECT {_COLUMNS} FROM events WHERE run_id = ? AND version = ?"
+        page = await self._read_page(query, run_id, version)
+        return page[0] if page else None
+
+    async def read_head(self, position: int) -> Head:
+        """Read where the log stood after an event; LogUnreadable where it has no such."""
+        if position == 0:
+            return Head(0, chain.START)
+        rows: list[tuple[bytes]] = await self._read("SELECT hash FROM events WHERE position = ?", position)
+        if not rows:
+            raise LogUnreadable(f"the log has no event {position}")
+        return Head(position, rows[0][0])
+
+    async def read_between(self, position: int, up_to: int, run_id: str) -> AsyncIterator[list[StoredEvent]]:
+        """Read the events behind a position up to another in pages, those of other runs without their bodies."""
+        columns = _COLUMNS.replace("body", "CASE WHEN run_id = ? THEN body ELSE x'' END")
+        query = f"SELECT {columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT {PAGE}"
+        while page := await self._read_page(query, run_id, position, up_to):
+            yield page
+            position = page[-1].position
 
     async def read_stored(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
