@@ -154,7 +154,7 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
     return crashed and run.crashes + 1 >= MAX_CRASHES
 
 
-def finish(run: Run, plan: Plan, at: str) -> list[Event]:
+def finish(run: Run, plan: Plan, at: str) -> list[Finished]:
     """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict."""
     _open(run)
     if not is_done(run, plan):
@@ -184,7 +184,7 @@ def _begun(run: Run) -> dict[Key, Tally]:
     return {key: tally for key, tally in run.tallies.items() if tally.recorded}
 
 
-def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Event]:
+def abandon(run: Run, plan: Plan | None, error: str, at: str) -> list[Finished]:
     """End a run that can't go on, with the rows it has; nothing where it is over already."""
     return [] if run.finished else [so_far(run, plan, error, at)]
 

@@ -432,6 +432,8 @@ async def test_head_answers_as_get_without_a_body(client: httpx.AsyncClient) -> 
         "/suites",
         "/results",
         f"/results/{finished['run_id']}",
+        f"/results/{finished['run_id']}?at=2",
+        f"/results/{finished['run_id']}/log",
         "/results/none",
         "/results?limit=0",
     ):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from domain.events import Recorded
 from service.api import documents
 from service.execution import queue, starting
 
+LONG = bool(os.environ.get("MATCHSPEC_TEST_LONG"))
 GRADERS: list[list[Fields]] = [
     [{"type": "exact_match"}],
     [{"type": "exact_match", "threshold": 0.5}, {"type": "contains", "pass_at": 0.5}],
@@ -160,7 +162,7 @@ def hurried(pinned_late: bool) -> Iterator[None]:
         yield
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=200 if LONG else 15)
 @given(project=PROJECTS)
 def test_after_every_event_the_document_is_what_was_shown_then(project: Project) -> None:
     """Every field that the live server showed is the same; rows and examples are those of the events up to there."""

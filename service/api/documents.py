@@ -167,7 +167,7 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
 
 def listing(page: Page, limit: int, offset: int) -> ListDocument:
     """Describe a page of the listing."""
-    return ListDocument([_listed(run) for run in page.runs], page.total, limit, offset)
+    return ListDocument([listed(run) for run in page.runs], page.total, limit, offset)
 
 
 def suites(configured: Sequence[tuple[Suite, Sequence[str]]], config_error: str | None) -> SuitesDocument:
@@ -187,7 +187,8 @@ async def stream(document: RunDocument, entries: AsyncIterator[list[bytes]]) -> 
     yield b"]}"
 
 
-def _listed(run: ListedRun) -> ListedDocument:
+def listed(run: ListedRun) -> ListedDocument:
+    """Describe a run in the listing."""
     return ListedDocument(
         run_id=run.run_id,
         status=run.status,

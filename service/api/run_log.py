@@ -1,4 +1,4 @@
-"""What the log holds of a run: its events as they are stored, and its document as it stood after one of them."""
+"""`GET /results/{run_id}/log`: a run's events as they are stored."""
 
 from collections.abc import AsyncIterator
 
@@ -9,10 +9,8 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from domain.errors import RunNotFound
-from projections.progress import Progress
-from service.api import documents
 from service.api.backend import Api
-from service.api.media import JSON, JSON_LINES, READING
+from service.api.media import JSON_LINES, READING
 from service.log.reading import LogReader, StoredEvent
 
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -42,20 +40,6 @@ async def get_log(run_id: FromPath[str], state: State) -> Stream:
     if not last:
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     return Stream(_lines(api.log, run_id, last), media_type=JSON_LINES)
-
-
-async def give_past(api: Api, run_id: str, version: int) -> Stream:
-    """Give a run's document as it stood after one of its events."""
-    past = await api.results.past(run_id, version)
-    listed, result = past.views.listing.get(run_id), past.views.results.get(run_id)
-    if listed is None or result is None:
-        raise RunNotFound
-    if result.finished:
-        document = documents.finished(listed, result)
-    else:
-        progress = past.views.progress.get(run_id) or Progress(0, 0.0)
-        document = documents.so_far(documents.running(listed, progress, result.warnings), past.so_far)
-    return Stream(documents.stream(document, api.results.entries(run_id, result)), media_type=JSON)
 
 
 async def _lines(log: LogReader, run_id: str, last: int) -> AsyncIterator[bytes]:

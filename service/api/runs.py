@@ -14,8 +14,8 @@ from service.api import documents
 from service.api.backend import Api
 from service.api.body import NoFields, read_body, read_caller
 from service.api.media import JSON, READING, send_json
+from service.api.past import past_document
 from service.api.query import ListQuery, ResultQuery, read_query
-from service.api.run_log import give_past
 from service.execution.starting import RunRequest
 
 
@@ -56,7 +56,7 @@ async def get_result(
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     query = read_query(request.query_params.multi_items(), ResultQuery)
     if query.at is not UNSET:
-        return await give_past(api, run_id, query.at)
+        return Stream(await past_document(api.results, run_id, query.at), media_type=JSON)
     result = await api.results.result(run_id)
     if result.finished is None:
         progress = api.views.progress.get(run_id) or Progress(0, 0.0)

@@ -75,3 +75,24 @@ def export(**options: object) -> None:
     from service.cli.export import export as write
 
     raise SystemExit(write(msgspec.convert(options, Options)))
+
+
+@click.command()
+@click.argument("run", required=False, metavar="[RUN_ID]")
+@click.option("--server", metavar="URL", help="Compare what this server shows, too; MATCHSPEC_API_KEY is its key.")
+@click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
+@click.option(
+    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
+)
+def replay(**options: object) -> None:
+    """Decide recorded runs anew from their events, and compare.
+
+    One run, or all that the server's log and the logs of `matchspec run` hold. Exit codes: 0 all the same, 1 something
+    differs, 2 a mistake in what was typed, 3 a log or the server could not be read.
+    """
+    import msgspec
+
+    from service.cli.replay import Options
+    from service.cli.replay import replay as decide_anew
+
+    raise SystemExit(decide_anew(msgspec.convert(options, Options)))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from service.cli.log_commands import export, regrade, report
+from service.cli.log_commands import export, regrade, replay, report
 
 
 class _Commands(click.Group):
@@ -188,3 +188,4 @@ def schema(kind: Literal["config", "harness", "dataset"] | None, output_dir: str
 main.add_command(report)
 main.add_command(regrade)
 main.add_command(export)
+main.add_command(replay)

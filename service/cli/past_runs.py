@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from domain.errors import LogError, MatchspecError, RunNotFound
 from domain.spec import Statistics
+from projections.listing import ListedRun
 from projections.views import Views
 from service.api import documents
 from service.cli.places import Places, find_config_if_any, find_server_log
@@ -72,6 +73,20 @@ async def find_log_of(logs: RunLogs, run_id: str) -> Path:
     return log
 
 
+def list_logs(logs: RunLogs, *, with_own: bool = True) -> list[Path]:
+    """List the logs that are there, the server's first; RunNotFound where there is none."""
+    own = [log for folder in dict.fromkeys(logs.folders) for log in _run_logs(folder)] if with_own else []
+    found = [*_existing(logs.server_log), *own]
+    if not found:
+        raise _not_found(logs, None)
+    return found
+
+
+async def list_runs(reader: LogReader) -> list[ListedRun]:
+    """List the runs of an open log, the oldest first."""
+    return (await _views(reader)).listing.page(None, None, 1 << 31, 0).runs[::-1]
+
+
 def _not_found(logs: RunLogs, run_id: str | None) -> RunNotFound:
     wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
     return RunNotFound(f"{wanted}: {logs.looked()}")
@@ -88,7 +103,7 @@ async def _find(folders: Iterable[Path], server_log: Path, run_id: str) -> _Foun
 
 async def _find_newest(folders: Iterable[Path], server_log: Path) -> _Found | None:
     """Look into as few logs as possible: the names of runs tell the second in which they started."""
-    own = [log for folder in folders for log in (folder / ".matchspec" / "runs").glob("run-*.db")]
+    own = [log for folder in folders for log in _run_logs(folder)]
     own.sort(key=lambda log: log.name, reverse=True)
     found = [one for log in _existing(server_log) for one in await _list(log)]
     for _, logs in groupby(own, key=lambda log: log.name[:_SECOND]):
@@ -109,8 +124,11 @@ async def _list_if_whole(log: Path) -> list[_Found]:
 
 async def _list(log: Path) -> list[_Found]:
     async with open_log(log) as reader:
-        runs = (await _views(reader)).listing.page(None, None, 1 << 31, 0).runs
-        return [_Found(run.started_at, run.run_id, log) for run in runs]
+        return [_Found(run.started_at, run.run_id, log) for run in await list_runs(reader)]
+
+
+def _run_logs(folder: Path) -> list[Path]:
+    return sorted((folder / ".matchspec" / "runs").glob("run-*.db"))
 
 
 def _existing(log: Path) -> Iterator[Path]:

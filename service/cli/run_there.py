@@ -52,7 +52,7 @@ class RunThere:
         """Start the run."""
         response = await self._send("POST", self._path, self._wanted)
         if response.status_code != httpx.codes.ACCEPTED:
-            raise _refusal(response)
+            raise refusal(response)
         self._run_id = self._read(response, _Accepted).run_id
         return Begun(self._run_id, [])
 
@@ -92,7 +92,7 @@ class RunThere:
                 if response.is_success:
                     return response
                 if not left or response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                    raise _refusal(response)
+                    raise refusal(response)
             await asyncio.sleep(1)
         raise MatchspecError
 
@@ -112,7 +112,7 @@ class RunThere:
             raise MatchspecError(f"{self._server} does not answer as a matchspec server: {error}") from error
 
 
-def _refusal(response: httpx.Response) -> MatchspecError:
+def refusal(response: httpx.Response) -> MatchspecError:
     """Tell what a server refused, so that the exit code is the one a run in this process would give."""
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)

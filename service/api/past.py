@@ -1,0 +1,22 @@
+"""A run's document as it stood after one of its events."""
+
+from collections.abc import AsyncIterator
+
+from domain.errors import RunNotFound
+from projections.progress import Progress
+from service.api import documents
+from service.results import ResultReader
+
+
+async def past_document(results: ResultReader, run_id: str, version: int) -> AsyncIterator[bytes]:
+    """Give the document in parts; EventNotFound, before the first, where the run has no such event."""
+    past = await results.past(run_id, version)
+    listed, result = past.views.listing.get(run_id), past.views.results.get(run_id)
+    if listed is None or result is None:
+        raise RunNotFound
+    if result.finished:
+        document = documents.finished(listed, result)
+    else:
+        progress = past.views.progress.get(run_id) or Progress(0, 0.0)
+        document = documents.so_far(documents.running(listed, progress, result.warnings), past.so_far)
+    return documents.stream(document, results.entries(run_id, result))
