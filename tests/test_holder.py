@@ -1,5 +1,6 @@
 """One process writes a log at a time, and the next one knows how the last one ended."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from facts import AT, RUN, entry, started
 
-from domain.errors import LogInUse, LogUnreadable
+from domain.errors import LogInUse, LogUnavailable, LogUnreadable
 from service.log.event_log import EventLog
 
 REPOSITORY = Path(__file__).parent.parent
@@ -141,6 +142,44 @@ async def test_a_new_log_and_a_closed_one_are_no_crash(tmp_path: Path) -> None:
         assert process.wait() == 0
 
     assert await open_and_close(path) is False
+
+
+@pytest.mark.parametrize("call", ["pwrite", "ftruncate", "fsync"])
+async def test_a_start_that_ends_in_the_middle_does_not_hide_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A process that can't write its name into the lock file lets go of the log, and the crash stays on record."""
+    path = tmp_path / "matchspec.db"
+    with holding(path) as process:
+        process.kill()
+        process.wait()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, fail)
+        with pytest.raises(LogUnavailable, match="lock: Input/output error"):
+            await EventLog.open(path, AT)
+
+    assert await open_and_close(path) is True
+
+
+async def test_an_end_that_can_not_be_written_counts_as_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a log whose lock file can't be emptied is no error; the next process is told of a crash."""
+    path = tmp_path / "matchspec.db"
+    log = await EventLog.open(path, AT)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "ftruncate", fail)
+        await log.close()
+
+    assert await open_and_close(path) is True
 
 
 async def test_a_start_that_was_refused_does_not_hide_a_crash(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ SQLite's own locks are of another kind and don't meet it.
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,14 +47,20 @@ class LogLock:
             os.close(log_descriptor)
             os.close(descriptor)
             raise LogInUse(_in_use(log, None))
-        before = _read(descriptor)  # only now is it the last word of the process before
-        _write(descriptor, msgspec.json.encode(Holder(os.getpid(), now)))
-        return cls(descriptor, log_descriptor, crashed=before is not None)
+        crashed = os.fstat(descriptor).st_size > 0  # only now is it the last word of the process before
+        try:
+            _sign(descriptor, Holder(os.getpid(), now))
+        except OSError as error:
+            os.close(log_descriptor)
+            os.close(descriptor)
+            raise LogUnavailable(f"can't write {log}.lock: {error.strerror}") from error
+        return cls(descriptor, log_descriptor, crashed)
 
     def release(self, *, clean: bool = True) -> None:
-        """Let go, and leave word whether this was a clean end."""
+        """Let go, and leave word whether this was a clean end; where that can't be written, it counts as a crash."""
         if clean:
-            _write(self._descriptor, b"")
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
         os.close(self._log_descriptor)
         os.close(self._descriptor)
 
@@ -80,9 +87,12 @@ def _read(descriptor: int) -> Holder | None:
         return None
 
 
-def _write(descriptor: int, content: bytes) -> None:
-    os.ftruncate(descriptor, 0)
+def _sign(descriptor: int, holder: Holder) -> None:
+    """Write over what is there, which says that a crash came before: the file is never empty in between."""
+    content = msgspec.json.encode(holder)
     os.pwrite(descriptor, content, 0)
+    os.ftruncate(descriptor, len(content))
+    os.fsync(descriptor)
 
 
 def _in_use(log: Path, holder: Holder | None) -> str:
