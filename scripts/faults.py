@@ -17,12 +17,22 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import fault_clock
+import fault_disk
 import fault_kill
+import fault_power
+import fault_soak
+import fault_sweep
 from fault_shim import MissingTool
 from live_server import BrokenError, exit_on_signals
 
 CAMPAIGNS: dict[str, Callable[[Path, int, int | None], str]] = {
     "kill": fault_kill.campaign,
+    "power": fault_power.campaign,
+    "sweep": fault_sweep.campaign,
+    "disk": fault_disk.campaign,
+    "clock": fault_clock.campaign,
+    "soak": fault_soak.campaign,
 }
 
 
