@@ -17,7 +17,7 @@ from live_server import Document
 from project import examples, write_project
 from server import Logged, Server, assert_chained, log_of, of_type, read_log, recorded_model, run_serve, until
 
-EXAMPLES = 120
+EXAMPLES = 60
 TWO_DAYS = 172_800
 STOPPED_SECONDS = 30
 
@@ -52,7 +52,7 @@ def stand_still(folder: Path, seconds: float) -> int:
 
 def jump(folder: Path) -> int:
     """Let the clock jump back and forth within runs and between them; gives how often it did."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     config = folder / "project" / "matchspec.yml"
     shim = Shim(folder, log_of(config).parent)
     shifts = [TWO_DAYS, -TWO_DAYS, 0, -TWO_DAYS, TWO_DAYS, 0]
