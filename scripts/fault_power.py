@@ -88,7 +88,7 @@ def campaign(folder: Path, seed: int, count: int | None) -> str:
 
 def record(folder: Path, *, large: bool = False, normal: bool = False) -> Recording:
     """Let a server run, stop it, let another go on and kill it. `large` answers make SQLite move its WAL meanwhile."""
-    text = "x" * (24_000 if large else 10)
+    text = "x" * (40_000 if large else 10)
     answers = {f"q{number}": f"q{number} {text}" for number in range(EXAMPLES)}
     folder.mkdir(parents=True)
     record = folder / "record"

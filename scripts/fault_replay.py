@@ -1,7 +1,8 @@
 """Replays what scripts/fault_shim.c recorded: what stands in the files of a folder when the power is cut in between.
 
 What was synced is there. Of what was not, a cut leaves all, nothing, some of it in any order, or a beginning that ends
-within a write. Names are as durable as their folder was synced, but a new file's name is taken to be there at once.
+within a write. The names of files are as durable as their folder: what was made, renamed or removed since it was synced
+is or is not.
 """
 
 import os
@@ -59,7 +60,7 @@ class Disk:
         match done.kind:
             case "C":
                 if done.path not in self._names:
-                    self._names[done.path] = self._synced_names[done.path] = _File()
+                    self._names[done.path] = _File()
             case "W" | "T":
                 self._names[done.path].pending.append(done)
             case "S" if done.path in self._names:

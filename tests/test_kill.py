@@ -1,27 +1,28 @@
 """A server that is killed at any moment: the next start finishes its runs, and nothing that was shown is lost."""
 
-import os
 import time
 from pathlib import Path
 
 import pytest
-from fault_kill import SIZES, Size, kill_a_run, outputs, project
-from faulting import needed_tools
+from fault_kill import ROUND, SIZES, Size, kill_a_run, outputs, project
+from faulting import LONG, needed_tools
 from server import Model, Server, log_of, of_type, read_log, recorded_model
 
-KILLS = 12 if os.environ.get("MATCHSPEC_TEST_LONG") else 4
+KILLS, RUNS = (ROUND, 6) if LONG else (4, 1)
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800 if LONG else 300)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size.concurrency))
 def test_killed_run_ends_as_if_undisturbed(tmp_path: Path, size: Size) -> None:
     """A run whose server is killed again and again, at any moment and in the middle of a write, ends with the
     undisturbed verdict, and asks nothing twice but what was in flight.
     """
     with needed_tools():
-        assert kill_a_run(tmp_path, size, KILLS, seed=size.concurrency).kills == KILLS
+        for number in range(RUNS):
+            outcome = kill_a_run(tmp_path / str(number), size, KILLS, seed=100 * number + size.concurrency)
+            assert outcome.kills == KILLS
 
 
 @pytest.mark.timeout(120)
