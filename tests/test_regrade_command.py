@@ -24,7 +24,7 @@ COUNTED = {"type": "command", "command": ["sh", "-c", 'echo asked >> "$0"; cat',
 SLOW: Fields = {"type": "python", "name": "slow", "config": {"callable": "grade.py:slow"}}
 GRADER = (
     "import time\n\n\ndef slow(config):\n    def grade(input, expected, output, metadata):\n"
-    "        time.sleep(0.05)\n        return 1.0\n\n    return grade\n"
+    "        time.sleep(0.1)\n        return 1.0\n\n    return grade\n"
 )
 
 

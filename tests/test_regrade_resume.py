@@ -16,7 +16,7 @@ from service.execution import queue
 SLOW: Fields = {"type": "python", "name": "slow", "config": {"callable": "grade.py:slow"}}
 GRADER = (
     "import time\n\n\ndef slow(config):\n    def grade(input, expected, output, metadata):\n"
-    "        time.sleep(0.02)\n        return 1.0\n\n    return grade\n"
+    "        time.sleep(0.04)\n        return 1.0\n\n    return grade\n"
 )
 
 
