@@ -18,6 +18,8 @@ MatchspecError
 │   ├── LogUnavailable      can't be written now; nothing was lost
 │   ├── LogInUse            another process writes it
 │   ├── LogUnreadable       not a log this program can read
+│   ├── LogContradicted     the log is not the one that its checkpoint was made of
+│   ├── InvalidCheckpoint   a checkpoint with a mistake in it
 │   └── WrongVersion        a command was decided on a state that is no longer the latest
 ├── RunClosed               a command came after the run was over
 ├── ModelError              an answer that could not be had; recorded with the example
@@ -112,6 +114,14 @@ class LogInUse(LogError):
 
 class LogUnreadable(LogError):
     """This file is not an event log that this version of matchspec can read."""
+
+
+class LogContradicted(LogError):
+    """The log is not the one that its checkpoint was made of."""
+
+
+class InvalidCheckpoint(LogError):
+    """This is not a checkpoint of a matchspec log, to the byte."""
 
 
 class WrongVersion(LogError):

@@ -28,6 +28,7 @@ from service.execution.starting import Starter
 from service.execution.world import World
 from service.files.config import ConfigFiles, secret_names
 from service.log.event_log import EventLog
+from service.log.signing import load_signer
 from service.models.transport import open_transport
 from service.results import ResultReader
 from service.suites import GivenConfig, OwnConfig
@@ -99,10 +100,11 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open the log and build the service over it; stops and closes it at the end.
 
-    The log's errors: LogInUse, LogUnreadable, LogUnavailable.
+    The log's errors: LogInUse, LogUnreadable, LogContradicted, LogUnavailable. InvalidFiles where the key that signs
+    its checkpoints can't be used.
     """
     async with AsyncExitStack() as stack:
-        log = await EventLog.open(settings.db, stamp(clock()))
+        log = await EventLog.open(settings.db, stamp(clock()), load_signer(settings.environment))
         stack.push_async_callback(log.close)
         views = Views()
         writer = Writer(log, views, clock)

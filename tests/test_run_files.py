@@ -66,7 +66,7 @@ def test_only_expired_files_with_our_names_are_deleted(tmp_path: Path) -> None:
     results, runs = tmp_path / ".matchspec" / "results", tmp_path / ".matchspec" / "runs"
     old, young = (f"{datetime.now(UTC) - timedelta(days=days):%Y%m%d-%H%M%S}" for days in (3, 1))
     gone = [results / f"qa-{old}.{ending}" for ending in ("json", "xml", "md")]
-    gone += [runs / f"run-{old}-00ff.db{ending}" for ending in ("", "-wal", "-shm", ".lock")]
+    gone += [runs / f"run-{old}-00ff.db{ending}" for ending in ("", "-wal", "-shm", ".lock", ".checkpoint")]
     kept = [results / f"qa-{young}.json", results / f"qa-{old}.txt", results / "qa.json", results / f"{old}.json.bak"]
     kept += [runs / f"run-{young}-00ff.db", runs / f"run-{old}.db", runs / "matchspec.db", tmp_path / f"qa-{old}.json"]
     for path in gone + kept:

@@ -55,7 +55,8 @@ def delete_expired(results: Path, runs: Path, now: datetime, retain_days: int) -
         for name in pick(names, now, retain_days):
             with suppress(OSError):  # what can't be deleted is no reason for a run to fail
                 (folder / name).unlink()
-                (folder / f"{name}.lock").unlink(missing_ok=True)
+                for ending in (".lock", ".checkpoint"):
+                    (folder / f"{name}{ending}").unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> Path:

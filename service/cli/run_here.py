@@ -30,7 +30,7 @@ def find_run_log(folders: Iterable[Path], run_id: str) -> Path | None:
 
 def delete_run_log(log: Path) -> None:
     """Delete a log in which no run began."""
-    for ending in ("", "-wal", "-shm", ".lock"):
+    for ending in ("", "-wal", "-shm", ".lock", ".checkpoint"):
         log.with_name(f"{log.name}{ending}").unlink(missing_ok=True)
 
 

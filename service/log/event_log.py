@@ -5,6 +5,7 @@ transaction open, and 256 waiting events cost one hop and one sync.
 """
 
 import asyncio
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,11 +16,17 @@ import aiosqlite
 
 from domain import chain, codec
 from domain.chain import Head
-from domain.errors import LogUnavailable
-from domain.events import FORMAT, LOG, Event, LogCreated, Recorded
+from domain.checkpoint import Checkpoint, Note, contradiction
+from domain.errors import InvalidCheckpoint, LogContradicted, LogUnavailable
+from domain.events import FORMAT, LOG, Event, Finished, LogCreated, Recorded
+from service.log.checkpoint_file import checkpoint_path, read_checkpoint, set_aside
+from service.log.checkpointing import Checkpoints
 from service.log.connection import on_its_thread, open_reading, open_writing
 from service.log.holder import LogLock
 from service.log.reading import LogReader
+from service.log.signing import Signer
+
+logger = logging.getLogger("matchspec.log")
 
 T = TypeVar("T")
 
@@ -45,31 +52,46 @@ class Content(NamedTuple):
 
 
 class EventLog(LogReader):
-    """An open log. `crashed` tells whether the process that wrote it before ended without closing it."""
+    """An open log. `crashed` tells whether the process that wrote it before ended without closing it.
 
-    def __init__(self, path: Path, lock: LogLock, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
+    `void` says how the log contradicts its checkpoint; only a log that is `accepting` opens then.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: LogLock,
+        writing: aiosqlite.Connection,
+        reading: aiosqlite.Connection,
+        signer: Signer | None,
+    ) -> None:
         super().__init__(path, reading)
         self.crashed = lock.crashed
         self.crash_told = False
         self.head = Head(0, chain.START)
+        self.log_id = ""
+        self.void: str | None = None
         self._lock = lock
         self._writing = writing
+        self._signer = signer
+        self._checkpoints = Checkpoints(checkpoint_path(path), signer)
 
     @classmethod
-    async def open(cls, path: Path, now: str) -> Self:
-        """Open the log, or create it; `now` is the time as the log writes it.
+    async def open(cls, path: Path, now: str, signer: Signer | None = None, *, accepting: bool = False) -> Self:
+        """Open the log, or create it; `now` is the time as the log writes it, `signer` signs its checkpoints.
 
-        LogInUse where another process writes it, LogUnreadable where it is none of ours, LogUnavailable on a fault.
+        LogInUse where another process writes it, LogUnreadable where it is none of ours, LogContradicted where its
+        checkpoint says otherwise, LogUnavailable on a fault.
         """
         path = _prepare(path)
         lock = LogLock.take(path, now)
         try:
-            log = cls(path, lock, *await _connect(path))
+            log = cls(path, lock, *await _connect(path), signer)
         except BaseException:
             lock.release(clean=not lock.crashed)
             raise
         try:
-            await log._begin(now)
+            await log._begin(now, accepting=accepting)
         except BaseException:
             await log.close()
             raise
@@ -80,6 +102,7 @@ class EventLog(LogReader):
 
         A crash that was found at the opening, and that no run was told of, stays on record for the next process.
         """
+        await self._checkpoints.close()
         await super().close()
         await self._writing.close()
         self._lock.release(clean=self.crash_told or not self.crashed)
@@ -105,14 +128,40 @@ class EventLog(LogReader):
         first = self.head.position + 1
         if hashes:
             self.head = Head(self.head.position + len(hashes), hashes[-1])
+            ended = any(isinstance(new.event, Finished) for new in events)
+            self._checkpoints.grow(Checkpoint(self.log_id, *self.head, events[-1].at), at_once=ended)
         return [Recorded(first + place, *new[:4], hashes[place]) for place, new in enumerate(events)]
 
-    async def _begin(self, now: str) -> None:
-        if await self._read_first() is None:
-            created = LogCreated(format=FORMAT, log_id=secrets.token_hex(16))
+    async def _begin(self, now: str, *, accepting: bool) -> None:
+        first = await self._read_first()
+        if first is not None:
+            await self.check_format()
+        self.log_id = first.log_id if isinstance(first, LogCreated) else secrets.token_hex(16)
+        note = self._read_checkpoint()
+        self.void = await self._find_contradiction(note) if note else None
+        if self.void and note and not accepting:
+            raise LogContradicted(_contradicted(self.path, note, self.void))
+        if first is None:
+            created = LogCreated(format=FORMAT, log_id=self.log_id)
             await self.append([NewEvent(LOG, 1, now, created, codec.encode(created))])
-        await self.check_format()
         self.head = await self._read_head()
+
+    def _read_checkpoint(self) -> Note | None:
+        path = checkpoint_path(self.path)
+        try:
+            return read_checkpoint(path)
+        except InvalidCheckpoint as error:
+            logger.warning("%s. It is kept as %s; a new one is begun", error, set_aside(path).name)
+            return None
+
+    async def _find_contradiction(self, note: Note) -> str | None:
+        if self._signer:
+            if forged := self._signer.public.find_forged(note):
+                return forged
+            if unsigned := self._signer.public.reject(note):
+                logger.warning("the checkpoint of %s: %s; the next one is", self.path, unsigned)
+        found = await self.read_hash(note.checkpoint.position)
+        return contradiction(note.checkpoint, self.log_id, found)
 
     async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.shield(on_its_thread(self._writing, call, *arguments))
@@ -146,6 +195,14 @@ def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object,
         rows.append((position, run_id, version, name, at, body, leaf, previous))
         hashes.append(previous)
     return rows, hashes
+
+
+def _contradicted(path: Path, note: Note, why: str) -> str:
+    return (
+        f"the log {path} contradicts its checkpoint of {note.checkpoint.at}: {why}. Either the log was changed or cut "
+        "off, or a backup of it was put back. Nothing was written. `matchspec verify` looks closer; where a backup was "
+        "put back, `matchspec verify --accept` says so"
+    )
 
 
 async def _connect(path: Path) -> tuple[aiosqlite.Connection, aiosqlite.Connection]:

@@ -162,6 +162,11 @@ class LogReader:
             raise LogUnreadable(f"the log lacks the contents {digest}")
         return rows[0][0]
 
+    async def read_hash(self, position: int) -> bytes | None:
+        """Read the chain's hash at a position; None where there is no event."""
+        rows: list[tuple[bytes]] = await self._read("SELECT hash FROM events WHERE position = ?", position)
+        return rows[0][0] if rows else None
+
     async def _read_first(self) -> Event | None:
         rows: list[tuple[str, bytes]] = await self._read(_FIRST)
         return codec.decode(*rows[0]) if rows else None

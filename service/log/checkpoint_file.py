@@ -1,0 +1,51 @@
+"""The checkpoint beside a log: one small file, replaced whole."""
+
+import os
+from pathlib import Path
+
+from domain import checkpoint
+from domain.checkpoint import Note
+from domain.errors import InvalidCheckpoint, LogUnavailable
+
+
+def checkpoint_path(log: Path) -> Path:
+    """Where a log has its checkpoint."""
+    return Path(f"{log}.checkpoint")
+
+
+def read_checkpoint(path: Path) -> Note | None:
+    """Read a checkpoint; None where there is no file. InvalidCheckpoint, or LogUnavailable where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(checkpoint.LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LogUnavailable(f"can't read {path}: {error.strerror}") from error
+    try:
+        return checkpoint.parse(content)
+    except InvalidCheckpoint as error:
+        raise InvalidCheckpoint(f"{path}: {error}") from error
+
+
+def write_checkpoint(path: Path, note: Note) -> None:
+    """Put a checkpoint in the place of the one before; OSError where that fails, and the one before stays.
+
+    The rename itself is not synced: after a power cut the one before may be back, which is as true of the log.
+    """
+    new = Path(f"{path}.new")
+    with new.open("wb") as file:
+        file.write(checkpoint.encode(note))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Move a checkpoint that can't be read out of the way, and keep it; gives its new place."""
+    aside = Path(f"{path}.unreadable")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        raise LogUnavailable(f"can't move {path}: {error.strerror}") from error
+    return aside
