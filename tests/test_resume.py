@@ -16,6 +16,7 @@ from running import HTTP, Document, FakeModel, log_of, logged, serving
 from server import assert_chained
 
 from service.execution import queue, starting
+from service.log.checkpoint_file import checkpoint_path
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,8 @@ def outcome(document: Document) -> Document:
 
 
 def cut_log(config: Path, events: int) -> None:
-    """Take all events behind the first so many out of a project's log, past its triggers."""
+    """Take all events behind the first so many out of a project's log, past its triggers, and its checkpoint."""
+    checkpoint_path(log_of(config)).unlink()
     with closing(sqlite3.connect(log_of(config))) as database:
         ((trigger,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'events_no_delete'")
         database.execute("DROP TRIGGER events_no_delete")
