@@ -20,6 +20,7 @@ MatchspecError
 │   ├── LogUnreadable       not a log this program can read
 │   ├── LogContradicted     the log is not the one that its checkpoint was made of
 │   ├── InvalidCheckpoint   a checkpoint with a mistake in it
+│   ├── BackupFailed        no backup was made
 │   └── WrongVersion        a command was decided on a state that is no longer the latest
 ├── RunClosed               a command came after the run was over
 ├── ModelError              an answer that could not be had; recorded with the example
@@ -122,6 +123,10 @@ class LogContradicted(LogError):
 
 class InvalidCheckpoint(LogError):
     """This is not a checkpoint of a matchspec log, to the byte."""
+
+
+class BackupFailed(LogError):
+    """No backup was made."""
 
 
 class WrongVersion(LogError):

@@ -176,8 +176,8 @@ async def test_a_log_that_was_put_back_is_not_opened(path: Path, tmp_path: Path)
 
     assert str(refused.value) == (
         f"the log {path} contradicts its checkpoint of {AT}: the log ends before event 5. Either the log was changed "
-        "or cut off, or a backup of it was put back. Nothing was written. `matchspec verify` looks closer; where a "
-        "backup was put back, `matchspec verify --accept` says so"
+        f"or cut off, or a backup of it was put back. Nothing was written. `matchspec verify --db {path}` looks "
+        f"closer; where a backup was put back, `matchspec verify --accept --db {path}` says so"
     )
     assert last(path)[0] == 2
     assert told(path).position == 5
@@ -199,11 +199,14 @@ async def test_a_new_log_in_the_place_of_another_is_not_opened(path: Path) -> No
     """Neither one with another id, nor none at all: no first event is written beside a checkpoint of another."""
     await grown(path, 1)
     await grown(path.with_name("other.db"), 9)
-    for replace in (lambda: shutil.copy(path.with_name("other.db"), path), path.unlink):
-        replace()
-        with pytest.raises(LogContradicted, match="it is one of the log"):
-            await EventLog.open(path, AT)
-    with closing(sqlite3.connect(path)) as database:
+    shutil.copy(path.with_name("other.db"), path)
+    with pytest.raises(LogContradicted, match="it is one of the log"):
+        await EventLog.open(path, AT)
+    empty = path.with_name("empty.db")
+    shutil.copy(checkpoint_path(path), checkpoint_path(empty))
+    with pytest.raises(LogContradicted, match="the log is empty"):
+        await EventLog.open(empty, AT)
+    with closing(sqlite3.connect(empty)) as database:
         assert list(database.execute("SELECT * FROM events")) == []
 
 
@@ -308,7 +311,7 @@ def test_the_refusals_of_a_start_have_their_exit_codes(tmp_path: Path) -> None:
     db.unlink()
     ended = run_serve(tmp_path)
     assert (ended.returncode, ended.stdout) == (3, "")
-    assert ended.stderr.startswith(f"matchspec: the log {db} contradicts its checkpoint of {AT}: it is one of the log ")
+    assert ended.stderr.startswith(f"matchspec: the log {db} contradicts its checkpoint of {AT}: the log is empty. ")
 
 
 async def grown_below(db: Path) -> None:

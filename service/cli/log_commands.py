@@ -96,3 +96,46 @@ def replay(**options: object) -> None:
     from service.cli.replay import replay as decide_anew
 
     raise SystemExit(decide_anew(msgspec.convert(options, Options)))
+
+
+@click.command()
+@click.argument("run", required=False, metavar="[RUN_ID]")
+@click.option("--config", metavar="FILE", help="The configuration beside which the logs are.")
+@click.option("--db", metavar="FILE", help="This log only. [default: the server's, and those of runs]")
+@click.option("--checkpoint", metavar="FILE", multiple=True, help="A checkpoint that was kept elsewhere.")
+@click.option("--public-key", metavar="FILE", help="Checkpoints must be signed with this key's other half.")
+@click.option("--accept", is_flag=True, help="Record that a backup was put back: void are the checkpoints against it.")
+def verify(**options: object) -> None:
+    """Check that the logs are what was recorded.
+
+    Every event against the hash chain, every content against its digest, the indexes, and the log against its
+    checkpoint. With RUN_ID: the log that holds the run. Exit codes: 0 nothing altered, 1 something was, 2 a mistake
+    in what was typed, 3 a log can't be read.
+    """
+    import msgspec
+
+    from service.cli.verify import Options
+    from service.cli.verify import verify as check
+
+    if options["accept"] and options["public_key"]:
+        raise click.UsageError("--accept and --public-key don't go together: accept first, then check")
+    raise SystemExit(check(msgspec.convert(options, Options)))
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--config", metavar="FILE", help="The configuration beside which the log is.")
+@click.option("--db", metavar="FILE", help="The log. [default: .matchspec/matchspec.db beside the configuration]")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def backup(**options: object) -> None:
+    """Copy the server's log to FILE, also while it is in use.
+
+    The copy is one file, of one moment, and checked. To put it back: stop the server, copy it to the log's place, and
+    say so with `matchspec verify --accept`.
+    """
+    import msgspec
+
+    from service.cli.backup import Options
+    from service.cli.backup import backup as copy_log
+
+    raise SystemExit(copy_log(msgspec.convert(options, Options)))

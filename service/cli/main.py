@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from service.cli.log_commands import export, regrade, replay, report
+from service.cli.log_commands import backup, export, regrade, replay, report, verify
 
 
 class _Commands(click.Group):
@@ -189,3 +189,5 @@ main.add_command(report)
 main.add_command(regrade)
 main.add_command(export)
 main.add_command(replay)
+main.add_command(verify)
+main.add_command(backup)

@@ -1,6 +1,7 @@
 """SQLite as the log needs it: one connection that writes, one that reads."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from importlib.resources import files
@@ -43,7 +44,7 @@ async def open_writing(path: Path) -> aiosqlite.Connection:
 
 async def open_reading(path: Path) -> aiosqlite.Connection:
     """Open a connection that can't write. Its reads are short, so that the WAL can be checkpointed."""
-    connection = await _connect(f"{path.as_uri()}?mode=ro")
+    connection = await _connect(reading_uri(path))
     await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return connection
 
@@ -54,6 +55,23 @@ async def on_its_thread(connection: aiosqlite.Connection, call: Callable[..., T]
     running = connection._execute(call, connection._conn, *arguments)  # type: ignore[no-untyped-call] # noqa: SLF001
     result: T = await running
     return result
+
+
+def reading_uri(path: Path) -> str:
+    """Name a log, by its absolute path, for a connection that can't write.
+
+    To read a log in WAL mode SQLite makes files beside it, unless told that nobody writes: where nobody can, as on a
+    medium that is read-only, and no such file is left from before.
+    """
+    shared = path.with_name(f"{path.name}-shm")
+    frozen = path.exists() and not os.access(path.parent, os.W_OK) and not shared.exists() and not has_wal(path)
+    return f"{path.as_uri()}?{'immutable=1' if frozen else 'mode=ro'}"
+
+
+def has_wal(path: Path) -> bool:
+    """Whether part of a database is in its write-ahead log."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
 
 
 async def _connect(database: str) -> aiosqlite.Connection:

@@ -7,6 +7,7 @@ transaction open, and 256 waiting events cost one hop and one sync.
 import asyncio
 import logging
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -160,6 +161,8 @@ class EventLog(LogReader):
                 return forged
             if unsigned := self._signer.public.reject(note):
                 logger.warning("the checkpoint of %s: %s; the next one is", self.path, unsigned)
+        if await self._read_first() is None:
+            return "the log is empty"
         found = await self.read_hash(note.checkpoint.position)
         return contradiction(note.checkpoint, self.log_id, found)
 
@@ -198,10 +201,11 @@ def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object,
 
 
 def _contradicted(path: Path, note: Note, why: str) -> str:
+    db = f"--db {shlex.quote(str(path))}"
     return (
         f"the log {path} contradicts its checkpoint of {note.checkpoint.at}: {why}. Either the log was changed or cut "
-        "off, or a backup of it was put back. Nothing was written. `matchspec verify` looks closer; where a backup was "
-        "put back, `matchspec verify --accept` says so"
+        f"off, or a backup of it was put back. Nothing was written. `matchspec verify {db}` looks closer; where a "
+        f"backup was put back, `matchspec verify --accept {db}` says so"
     )
 
 

@@ -1,0 +1,209 @@
+"""`matchspec verify`: is what the logs hold what was recorded?"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import msgspec
+
+from domain import codec
+from domain.errors import LogError, MatchspecError
+from domain.events import LOG, LogAccepted
+from domain.times import stamp
+from service.cli.failures import RUNTIME, tell
+from service.cli.log_level import set_up_logging
+from service.cli.logs import Logs, existing, find_log_of, find_logs
+from service.cli.loop import run_loop
+from service.cli.saying import say
+from service.log.event_log import EventLog, NewEvent
+from service.log.signing import PublicKey, load_public_key, load_signer
+from service.log.standing import Kept, Standing, hold, read_given, read_kept
+from service.log.verifying import Verified, verify_log
+from service.reports.visible import one_line
+
+ALTERED = 1
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed after `matchspec verify`."""
+
+    run: str | None
+    config: str | None
+    db: str | None
+    checkpoint: list[str]
+    public_key: str | None
+    accept: bool
+
+
+class _Checked(NamedTuple):
+    """A log, what was found in it, and how its checkpoints stand."""
+
+    log: Path
+    verified: Verified
+    standings: list[Standing]
+
+    @property
+    def breaks(self) -> list[str]:
+        return self.verified.breaks + [_break(one) for one in self.standings if one.outcome == "breaks"]
+
+
+def verify(options: Options) -> int:
+    """Check, or accept; gives the exit code: 0 nothing altered, 1 a break."""
+    try:
+        set_up_logging(os.environ)
+        logs = find_logs(options.config, options.db, os.environ, Path.cwd(), Path.home())
+        given = [read_given(Path.cwd() / one) for one in options.checkpoint]
+        if options.accept:
+            return run_loop(_accept(_one_log(options, logs), given))
+        return _verify(
+            _choose(options, logs), given, load_public_key(options.public_key) if options.public_key else None
+        )
+    except MatchspecError as error:
+        return tell(error)
+
+
+def _one_log(options: Options, logs: Logs) -> Path:
+    return find_log_of(logs, options.run) if options.run else existing(logs.server)
+
+
+def _choose(options: Options, logs: Logs) -> list[Path]:
+    if options.run or options.db:
+        return [_one_log(options, logs)]
+    found = [log for log in [logs.server] if log.is_file()] + logs.runs
+    if not found:
+        raise MatchspecError(f"there is no log yet: looked in {logs.looked_in}")
+    return found
+
+
+def _verify(logs: Sequence[Path], given: Sequence[Kept], key: PublicKey | None) -> int:
+    checked, unread = [], 0
+    for log in logs:
+        try:
+            checked.append(_check(log, given, key, alone=len(logs) == 1))
+        except LogError as error:
+            if len(logs) == 1:
+                raise
+            unread += 1
+            say(_bad(f"{_shown(log)}: {error}"))
+        else:
+            _show(checked[-1], brief=len(logs) > 1 and log.parent.name == "runs")
+    known = {one.verified.log_id for one in checked}
+    strange = [one for one in given if len(logs) > 1 and _log_id(one) not in known]
+    for one in strange:
+        say(_bad(f"{_shown(one.path)}: {one.fault or 'it is a checkpoint of none of these logs'}"))
+    say(_summary(checked, unread))
+    if strange or any(one.breaks for one in checked):
+        return ALTERED
+    return RUNTIME if unread else 0
+
+
+def _summary(checked: Sequence[_Checked], unread: int) -> str:
+    altered = sum(bool(one.breaks) for one in checked)
+    events = sum(one.verified.head.position for one in checked)
+    count = "1 log" if len(checked) == 1 else f"{len(checked)} logs"
+    found = f"{altered} altered" if altered else "nothing altered"
+    return f"{count}, {events:,} events: {found}" + (f"; {unread} can't be read" if unread else "")
+
+
+def _check(log: Path, given: Sequence[Kept], key: PublicKey | None, *, alone: bool) -> _Checked:
+    """Read the checkpoints first: whatever is recorded meanwhile, the log must have what they say."""
+    own = read_kept(log)
+    kept = [one for one in [own, *given] if one]
+    verified = verify_log(log, {one.note.checkpoint.position for one in kept if one.note})
+    mine = [one for one in kept if alone or not one.elsewhere or _log_id(one) == verified.log_id]
+    return _Checked(log, verified, hold(verified, mine, key) + _unsigned(log, mine, key))
+
+
+def _unsigned(log: Path, kept: Sequence[Kept], key: PublicKey | None) -> list[Standing]:
+    if key is None or kept:
+        return []
+    return [Standing(Kept(log, False, None), "breaks", "there is no checkpoint, and so none that the key signed")]
+
+
+def _log_id(kept: Kept) -> str | None:
+    return kept.note.checkpoint.log_id if kept.note else None
+
+
+async def _accept(log: Path, given: Sequence[Kept]) -> int:
+    """Record that the checkpoints which a whole log contradicts are void, while nobody else writes it."""
+    now = stamp(datetime.now(UTC))
+    opened = await EventLog.open(log, now, load_signer(os.environ), accepting=True)
+    try:
+        checked = await asyncio.to_thread(_check, log, given, None, alone=True)
+        if checked.verified.breaks:
+            _show(checked)
+            click.echo("matchspec: the log itself was altered: there is nothing to accept", err=True)
+            return ALTERED
+        own = [one for one in checked.standings if opened.void and not one.kept.elsewhere]
+        breaking = own + [one for one in checked.standings if one.outcome == "breaks" and one not in own]
+        void = [one.kept.note for one in breaking if one.kept.note]
+        if not void:
+            _show(checked)
+            say("nothing to accept: the log contradicts no checkpoint")
+            return 0
+        version = [one.version async for one in opened.read_run(LOG)][-1]
+        for number, note in enumerate(void, version + 1):
+            event = LogAccepted(position=note.checkpoint.position, hash=note.checkpoint.hash.hex())
+            (recorded,) = await opened.append([NewEvent(LOG, number, now, event, codec.encode(event))])
+            void_one = f"the checkpoint of event {note.checkpoint.position} of {note.checkpoint.at} is void"
+            say(f"accepted by event {recorded.position}: {void_one}")
+    finally:
+        await opened.close()
+    return 0
+
+
+def _show(checked: _Checked, *, brief: bool = False) -> None:
+    verified = checked.verified
+    name = _shown(checked.log)
+    if checked.breaks:
+        say(_bad(name))
+        for line in checked.breaks:
+            say(f"  {_bad(one_line(line))}")
+    elif brief:
+        say(_good(f"{name}  event {verified.head.position}, {verified.head.hash.hex()}"))
+        return
+    else:
+        say(_good(name))
+    for label, text in _lines(checked):
+        say(f"  {label:10}  {one_line(text)}")
+
+
+def _lines(checked: _Checked) -> list[tuple[str, str]]:
+    verified = checked.verified
+    runs = "1 run" if verified.runs == 1 else f"{verified.runs:,} runs"
+    until = " up to the break" if verified.breaks else ""
+    lines = [
+        ("events", f"{verified.head.position:,} of {runs}{until}"),
+        ("contents", f"{verified.contents:,}"),
+        ("head", f"event {verified.head.position} of {verified.at}" if verified.at else "nothing was recorded yet"),
+        ("", verified.head.hash.hex()),
+    ]
+    lines += [("checkpoint", _standing(one)) for one in checked.standings if one.outcome != "breaks"]
+    if not checked.standings:
+        lines.append(("checkpoint", "none: an end that was cut off would not show"))
+    return lines
+
+
+def _standing(standing: Standing) -> str:
+    where = f"{_shown(standing.kept.path)}: " if standing.kept.elsewhere else ""
+    return where + standing.said
+
+
+def _break(standing: Standing) -> str:
+    return f"checkpoint {_shown(standing.kept.path)}: {standing.said}"
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _good(text: str) -> str:
+    return f"{click.style('✓', fg='green')} {text}"
+
+
+def _bad(text: str) -> str:
+    return f"{click.style('✗', fg='red')} {text}"
