@@ -109,15 +109,15 @@ def test_a_run_goes_on_without_the_files_it_began_with(tmp_path: Path) -> None:
 
 def test_a_run_is_resumed_by_one_process_at_a_time(tmp_path: Path) -> None:
     """While it runs, a second one is told who holds it; the first is not disturbed."""
-    write_slow(tmp_path)
+    write_slow(tmp_path, 80)
     process = start(tmp_path)
     (log,) = run_logs(tmp_path)
     second = matchspec(tmp_path, "run", "--resume", log.stem)
     assert second.returncode == 3
     assert f"in use by process {process.pid}" in second.stderr
-    stdout, _ = process.communicate(timeout=30)
+    stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert len(result_of(tmp_path, stdout)["examples"]) == 20
+    assert len(result_of(tmp_path, stdout)["examples"]) == 80
 
 
 def test_a_run_that_is_over_is_reported_again(tmp_path: Path) -> None:
