@@ -255,8 +255,10 @@ async def test_runs_that_only_waited_are_not_given_up(tmp_path: Path) -> None:
             await asyncio.sleep(0.001)
     for _ in range(5):
         crash(config)
-        async with serving(config, FakeModel(hang), limits=one_active):
-            await asyncio.sleep(0.03)
+        again = FakeModel(hang)
+        async with serving(config, again, limits=one_active):
+            while not again.asked:
+                await asyncio.sleep(0.001)
     async with serving(config, FakeModel(), limits=one_active) as client:
         documents = [await client.over(first), await client.over(second)]
 
