@@ -23,6 +23,7 @@ import fault_kill
 import fault_power
 import fault_soak
 import fault_sweep
+import fault_tamper
 from fault_shim import MissingTool
 from live_server import BrokenError, exit_on_signals
 
@@ -33,6 +34,7 @@ CAMPAIGNS: dict[str, Callable[[Path, int, int | None], str]] = {
     "disk": fault_disk.campaign,
     "clock": fault_clock.campaign,
     "soak": fault_soak.campaign,
+    "tamper": fault_tamper.campaign,
 }
 
 

@@ -356,6 +356,14 @@ def test_a_cut_off_end_shows_by_the_checkpoint_only(folder: Path) -> None:
     )
 
 
+def test_the_checkpoint_is_beside_the_log_and_not_beside_a_link(folder: Path) -> None:
+    """A log that is named by a link is held against its own checkpoint."""
+    (folder / "link.db").symlink_to(db_of(folder))
+    assert " agrees, not signed\n" in call(folder, "verify", "--db", "link.db").stdout
+    cut(folder)
+    assert call(folder, "verify", "--db", "link.db").code == 1
+
+
 def test_a_log_that_was_rewritten_shows_by_the_checkpoint(folder: Path) -> None:
     """All hashes fit; the one that was kept does not."""
     with past_the_triggers(db_of(folder)) as log:
@@ -590,10 +598,10 @@ def test_what_can_not_be_done_is_told(folder: Path, arguments: list[str], code: 
 
 
 def test_without_a_log_it_is_told_where_was_looked(tmp_path: Path) -> None:
-    """Exit 3."""
+    """Exit 2, as the other commands about past runs."""
     called = call(tmp_path, "verify")
-    assert called.code == 3
-    assert called.stderr.startswith("matchspec: there is no log yet: looked in ")
+    assert called.code == 2
+    assert called.stderr.startswith("matchspec: there is no run yet: looked in ")
 
 
 def test_a_log_that_can_not_be_read_does_not_hide_the_others(folder: Path) -> None:

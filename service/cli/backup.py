@@ -9,7 +9,8 @@ import msgspec
 from domain.errors import MatchspecError
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
-from service.cli.logs import existing, find_logs
+from service.cli.past_runs import find_logs
+from service.cli.places import Places
 from service.cli.saying import say
 from service.log.backup import back_up
 
@@ -27,7 +28,9 @@ def backup(options: Options) -> int:
     """Make the backup; gives the exit code."""
     try:
         set_up_logging(os.environ)
-        log = existing(find_logs(options.config, options.db, os.environ, Path.cwd(), Path.home()).server)
+        log = find_logs(options.config, options.db, Places(os.environ, Path.cwd(), Path.home())).server_log
+        if not log.is_file():
+            raise MatchspecError(f"there is no log {log}")
         copied = back_up(log, Path.cwd() / options.file, force=options.force)
     except MatchspecError as error:
         return tell(error)

@@ -11,18 +11,20 @@ import click
 import msgspec
 
 from domain import codec
-from domain.errors import LogError, MatchspecError
+from domain.errors import LogError, MatchspecError, RunNotFound
 from domain.events import LOG, LogAccepted
 from domain.times import stamp
 from service.cli.failures import RUNTIME, tell
 from service.cli.log_level import set_up_logging
-from service.cli.logs import Logs, existing, find_log_of, find_logs
 from service.cli.loop import run_loop
+from service.cli.past_runs import RunLogs, find_logs, list_logs
+from service.cli.places import Places
+from service.cli.run_here import find_run_log
 from service.cli.saying import say
 from service.log.event_log import EventLog, NewEvent
 from service.log.signing import PublicKey, load_public_key, load_signer
 from service.log.standing import Kept, Standing, hold, read_given, read_kept
-from service.log.verifying import Verified, verify_log
+from service.log.verifying import Verified, holds_run, verify_log
 from service.reports.visible import one_line
 
 ALTERED = 1
@@ -55,7 +57,7 @@ def verify(options: Options) -> int:
     """Check, or accept; gives the exit code: 0 nothing altered, 1 a break."""
     try:
         set_up_logging(os.environ)
-        logs = find_logs(options.config, options.db, os.environ, Path.cwd(), Path.home())
+        logs = find_logs(options.config, options.db, Places(os.environ, Path.cwd(), Path.home()))
         given = [read_given(Path.cwd() / one) for one in options.checkpoint]
         if options.accept:
             return run_loop(_accept(_one_log(options, logs), given))
@@ -66,17 +68,18 @@ def verify(options: Options) -> int:
         return tell(error)
 
 
-def _one_log(options: Options, logs: Logs) -> Path:
-    return find_log_of(logs, options.run) if options.run else existing(logs.server)
+def _choose(options: Options, logs: RunLogs) -> list[Path]:
+    return [_one_log(options, logs)] if options.run or options.db else list_logs(logs)
 
 
-def _choose(options: Options, logs: Logs) -> list[Path]:
-    if options.run or options.db:
-        return [_one_log(options, logs)]
-    found = [log for log in [logs.server] if log.is_file()] + logs.runs
-    if not found:
-        raise MatchspecError(f"there is no log yet: looked in {logs.looked_in}")
-    return found
+def _one_log(options: Options, logs: RunLogs) -> Path:
+    """Find a log without decoding what is in it."""
+    log = find_run_log(logs.folders, options.run) if options.run else None
+    if log is None and not logs.server_log.is_file():
+        raise MatchspecError(f"there is no log {logs.server_log}")
+    if log is None and options.run and not holds_run(logs.server_log, options.run):
+        raise RunNotFound(f"there is no run '{options.run}': {logs.looked()}")
+    return log or logs.server_log
 
 
 def _verify(logs: Sequence[Path], given: Sequence[Kept], key: PublicKey | None) -> int:
@@ -111,7 +114,7 @@ def _summary(checked: Sequence[_Checked], unread: int) -> str:
 
 def _check(log: Path, given: Sequence[Kept], key: PublicKey | None, *, alone: bool) -> _Checked:
     """Read the checkpoints first: whatever is recorded meanwhile, the log must have what they say."""
-    own = read_kept(log)
+    own = read_kept(log.resolve())
     kept = [one for one in [own, *given] if one]
     verified = verify_log(log, {one.note.checkpoint.position for one in kept if one.note})
     mine = [one for one in kept if alone or not one.elsewhere or _log_id(one) == verified.log_id]

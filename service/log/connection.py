@@ -63,6 +63,7 @@ def reading_uri(path: Path) -> str:
     To read a log in WAL mode SQLite makes files beside it, unless told that nobody writes: where nobody can, as on a
     medium that is read-only, and no such file is left from before.
     """
+    path = path.resolve()
     shared = path.with_name(f"{path.name}-shm")
     frozen = path.exists() and not os.access(path.parent, os.W_OK) and not shared.exists() and not has_wal(path)
     return f"{path.as_uri()}?{'immutable=1' if frozen else 'mode=ro'}"
