@@ -6,28 +6,27 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
-import uvicorn
 
 from domain.errors import InvalidFiles, MatchspecError
 from domain.mistakes import Mistake
+from service.api.connection import most_connections
 from service.api.guard import LOOPBACK_NAMES
+from service.api.server import Server
 from service.bootstrap import Service, Settings, open_service
 from service.cli.failures import INTERRUPTED, RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
+from service.cli.open_files import raise_limit
 from service.execution.queue import Limits
 from service.files.config import ConfigFiles, missing_variables, read_config, variables_of
 from service.files.finding import find_config
 from service.files.overrides import find_unknown_variables, find_wrong_variables
 from service.version import VERSION
-
-GRACE_SECONDS = 1
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +97,6 @@ def _read_config(path: Path, environment: Mapping[str, str]) -> ConfigFiles:
     return files
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to us."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(settings: Settings, host: str, port: int) -> int:
     stopped = asyncio.Event()
     received: list[signal.Signals] = []
@@ -116,28 +107,18 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    most = most_connections(raise_limit(), settings.limits.model_calls)
     async with open_service(settings) as service:
         with _listen(host, port) as listening:
             service.resume()
             _greet(settings, service, listening, host)
-            await _serve_until(stopped, service, listening)
+            await _serve_until(stopped, service, Server(service.app, most), listening)
     if service.writer.failed:
         return RUNTIME
     return INTERRUPTED if signal.SIGINT in received else 0
 
 
-async def _serve_until(stopped: asyncio.Event, service: Service, listening: socket.socket) -> None:
-    config = uvicorn.Config(
-        service.app,
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _Server(config)
+async def _serve_until(stopped: asyncio.Event, service: Service, server: Server, listening: socket.socket) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(service.writer.stopped())]
     await asyncio.wait([serving, *waits], return_when=asyncio.FIRST_COMPLETED)

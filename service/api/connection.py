@@ -1,0 +1,156 @@
+"""A connection to a client: uvicorn's, closed when the client is too slow, refused when there are too many."""
+
+import asyncio
+import socket
+import struct
+from typing import Any, NamedTuple
+
+import httptools
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.api.problems import MEDIA_TYPE, http_problem
+
+BODY_RATE = 10_000  # bytes; for so many a request gets another second
+MOST_CONNECTIONS = 10_000
+
+Stage = tuple[RequestResponseCycle | None, bool]
+
+
+class Deadlines(NamedTuple):
+    """Seconds that a client gets: to send the head of a request, to send a body (and a second more for each 10 kB that
+    came), and to take anything at all of an answer that waits for it.
+    """
+
+    head: float = 10.0
+    body: float = 10.0
+    unread: float = 30.0
+
+
+class ConnectionConfig(uvicorn.Config):
+    """uvicorn's settings, and how many connections there may be at once."""
+
+    def __init__(self, *, most_connections: int, **settings: Any) -> None:
+        super().__init__(http=Connection, **settings)
+        self.most_connections = most_connections
+
+
+class Connection(HttpToolsProtocol):
+    """An HTTP/1.1 connection. `check` is to be called every second: it needs no timers, and a poll costs nothing."""
+
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # the last request, as uvicorn has it
+
+    def __init__(
+        self,
+        config: ConnectionConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._most = config.most_connections
+        self._stage: Stage | None = (None, False)
+        self._since = self.loop.time()
+        self._received = 0
+        self._taken: int | None = None
+        self._taken_at = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, or refuse at once: above the limit the next file that is opened could be the log's."""
+        super().connection_made(transport)
+        if len(self.connections) > self._most:
+            self._refuse(503, "too many connections; try again later")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self._refuse(400, "this is not a request of HTTP/1.1")
+
+    def on_body(self, body: bytes) -> None:
+        """Count what comes of a body."""
+        self._received += len(body)
+        super().on_body(body)
+
+    def on_headers_complete(self) -> None:
+        """Take the host that a target names in place of the header's (RFC 9112, section 3.2.2)."""
+        if not self.url.startswith(b"/"):
+            self._take_host_of_target()
+        super().on_headers_complete()
+
+    def check(self, now: float, deadlines: Deadlines) -> None:
+        """Close where the client has been too slow; `now` is the loop's time."""
+        self._check_taking(now, deadlines.unread)
+        if not self.transport.is_closing():
+            self._check_sending(now, deadlines)
+
+    def _check_taking(self, now: float, seconds: float) -> None:
+        if not self.transport.get_write_buffer_size():
+            self._taken = None
+            return
+        taken = _acknowledged(self.transport)
+        if taken != self._taken:
+            self._taken, self._taken_at = taken, now
+        elif now - self._taken_at > seconds:
+            self.transport.abort()
+
+    def _check_sending(self, now: float, deadlines: Deadlines) -> None:
+        stage = self._awaited()
+        if stage is None or stage != self._stage:
+            self._stage, self._since, self._received = stage, now, 0
+            return
+        _, in_body = stage
+        seconds = deadlines.body + self._received / BODY_RATE if in_body else deadlines.head
+        if now - self._since <= seconds:
+            return
+        if in_body or self._has_begun_a_head():
+            self._refuse(408, f"the request did not come within {seconds:.0f} seconds")
+        else:
+            self.transport.close()
+
+    def _awaited(self) -> Stage | None:
+        """Tell what the client is to send: the rest of the last request's body (True), or a head after it (False)."""
+        request = self.cycle
+        if request is None or request.response_complete:
+            return request, False
+        if request.more_body and not self.flow.read_paused and not self.pipeline:
+            return request, True
+        return None
+
+    def _has_begun_a_head(self) -> bool:
+        return self.scope is not (self.cycle.scope if self.cycle else None)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Close, with an answer where one is due: not while another request is being answered."""
+        request = self.cycle
+        is_unheard = request and request.more_body and not request.response_started and not self.pipeline
+        if request is None or request.response_complete or is_unheard:
+            self._write_problem(status, detail)
+        self.transport.close()
+
+    def _write_problem(self, status: int, detail: str) -> None:
+        content = msgspec.json.encode(http_problem(status, detail))
+        lines = [b"content-type: " + MEDIA_TYPE.encode(), b"content-length: %d" % len(content), b"connection: close"]
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join([*lines, b"", content]))
+
+    def _take_host_of_target(self) -> None:
+        target = httptools.parse_url(self.url)
+        if target.host:
+            port = b":%d" % target.port if target.port else b""
+            host = b"[%b]" % target.host if b":" in target.host else target.host
+            self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host + port)]
+
+
+def most_connections(open_files: int, model_calls: int) -> int:
+    """Tell how many connections leave enough files for model calls (four each, with a program's pipes) and the log."""
+    return min(MOST_CONNECTIONS, max(open_files // 4, open_files - 4 * model_calls - 100))
+
+
+def _acknowledged(transport: asyncio.Transport) -> int:
+    """Count the bytes that the client's machine has taken (`tcpi_bytes_acked` of Linux's `struct tcp_info`)."""
+    try:
+        info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+        taken: int = struct.unpack_from("Q", info, 120)[0]
+    except (AttributeError, OSError, struct.error):  # not Linux: what is left to send must shrink
+        return -transport.get_write_buffer_size()
+    return taken
