@@ -214,6 +214,24 @@ async def test_a_silent_stream_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"first" in said
 
 
+async def test_every_request_learns_that_its_client_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the one behind which others wait on the same connection: else it would be answered into nowhere."""
+    told = asyncio.Queue[str]()
+
+    async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            await told.put("begun")
+        await told.put("gone")
+
+    async with serving(wait, monkeypatch) as server:
+        _, writer = await server.connect()
+        writer.write(GET * 3)
+        assert await asyncio.wait_for(told.get(), SOON) == "begun"
+        writer.transport.abort()
+        assert await asyncio.wait_for(told.get(), SOON) == "gone"
+    assert told.empty()
+
+
 async def test_connections_above_the_limit_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The third of two is told 503; a place that is free again is taken."""
     async with serving(read_all, monkeypatch, most=2) as server:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httptools
 import msgspec
 import uvicorn
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -55,6 +56,7 @@ class Connection(HttpToolsProtocol):
         self._since = self.loop.time()
         self._received = 0
         self._taken: int | None = None
+        self._answering: RequestResponseCycle | None = None
         self._taken_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -62,6 +64,13 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._most:
             self._refuse(503, "too many connections; try again later")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered: uvicorn tells the last one, behind which others may wait."""
+        super().connection_lost(exc)
+        if self._answering and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -77,6 +86,10 @@ class Connection(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             self._take_host_of_target()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def check(self, now: float, deadlines: Deadlines) -> None:
         """Close where the client has been too slow; `now` is the loop's time."""
