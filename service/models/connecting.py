@@ -12,8 +12,10 @@ import httpx
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from service.models.connection import Connection
+from service.models.forbidden import allowed, is_forbidden_host
 
 NAMES_SECONDS = 10  # how long the addresses of a name are taken to be right
+FORBIDDEN_ADDRESS = "link-local and metadata addresses are never asked"
 NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305: after this, the next address is tried beside the first
 
 
@@ -47,6 +49,8 @@ class Connector:
         """Open a connection over which an origin can be asked. Raises httpx.TransportError."""
         if origin.proxy is None:
             return await self._connect(origin, tls=origin.scheme == "https")
+        if is_forbidden_host(origin.host):
+            raise httpx.ConnectError(FORBIDDEN_ADDRESS)
         proxy = httpx.URL(origin.proxy)
         try:
             outer = await self._connect(origin_of(proxy), tls=proxy.scheme == "https")
@@ -58,9 +62,10 @@ class Connector:
 
     async def _connect(self, origin: Origin, *, tls: bool) -> Connection:
         try:
-            reached = await start_connection(
-                await self._addresses(origin.host, origin.port), happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
-            )
+            addresses = allowed(await self._addresses(origin.host, origin.port))
+            if not addresses:
+                raise httpx.ConnectError(FORBIDDEN_ADDRESS)
+            reached = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
         except (socket.gaierror, UnicodeError):
             raise httpx.ConnectError("name not found") from None
         except (OSError, RuntimeError) as error:
