@@ -1,10 +1,9 @@
 """Keeps the values of secret variables out of what is recorded."""
 
-import json
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
 
+from domain.encodings import forms
 from domain.grader_rules import find_service_variables
 from domain.grader_spec import Grader
 from domain.model_rules import find_variables
@@ -14,13 +13,16 @@ SHORTEST = 8  # characters; replacing shorter values would mangle ordinary words
 
 
 class Secrets:
-    """The values that are never recorded, by the names of their variables. Those below 8 characters are ignored."""
+    """The values that are never recorded, in any form that programs give them, by the names of their variables.
+
+    Those below 8 characters are ignored.
+    """
 
     __slots__ = ("_names", "_pattern")
 
     def __init__(self, values: Mapping[str, str]) -> None:
         named = [(name, value) for name, value in sorted(values.items(), reverse=True) if len(value) >= SHORTEST]
-        self._names = {shape: name for name, value in named for shape in _shapes(value)}
+        self._names = {shape: name for name, value in named for shape in forms(value)}
         longest_first = sorted(self._names, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
@@ -49,14 +51,3 @@ def named_variables(spec: Model) -> set[str]:
 def grader_variables(grader: Grader) -> set[str]:
     """Tell which environment variables a grader names."""
     return {name for _, name in find_service_variables(grader, ())}
-
-
-def _shapes(value: str) -> list[str]:
-    """Give the value as it is, as it stands within a JSON string, and as it stands within an address."""
-    in_json = json.dumps(value, ensure_ascii=False)[1:-1]
-    return [value, in_json, quote(value, errors="replace"), quote(value, safe="", errors="replace"), _in_url(value)]
-
-
-def _in_url(value: str) -> str:
-    """Encode only what an address can't hold, as HTTP clients do."""
-    return quote(value, safe="!#$%&'()*+,/:;=?@[]~\\^`{|}", errors="replace")

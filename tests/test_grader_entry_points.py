@@ -9,10 +9,12 @@ from domain.errors import GraderError
 from domain.graded import Asked, Graded
 from domain.grader_spec import RegisteredGrader
 from domain.python_config import find_python_faults
+from domain.secrets import Secrets
 from service.files.registered import registered_types
 from service.graders.factories import code_of, find_code_faults
 from service.graders.user_grader import open_python_grader
 
+NO_SECRETS = Secrets({})
 CODE = """
 class Makers:
     @staticmethod
@@ -45,7 +47,7 @@ async def test_a_registered_grader_is_used_by_its_type(installed: Path, tmp_path
     spec = RegisteredGrader(entry_point="length", config={"most": 4, "timeout_seconds": 5, "callable": "mine"})
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed)}
 
-    grader = open_python_grader(spec, tmp_path, environment)
+    grader = open_python_grader(spec, tmp_path, environment, NO_SECRETS)
     graded = await grader.grade(Asked("", "", "ab", None))
     await grader.close()
 
@@ -69,7 +71,7 @@ def test_a_type_that_nothing_registers_is_a_fault(installed: Path) -> None:
     assert [fault[:2] for fault in find_code_faults(spec, installed)] == [(("type",), message)]
     assert code_of(spec, installed) == {}
     with pytest.raises(GraderError) as caught:
-        open_python_grader(spec, installed, {})
+        open_python_grader(spec, installed, {}, NO_SECRETS)
     assert str(caught.value) == message
 
 
@@ -87,7 +89,9 @@ def test_a_type_that_two_packages_register_is_a_fault(installed: Path) -> None:
 async def test_an_entry_point_without_its_module_is_an_error(installed: Path) -> None:
     """Every example has the reason."""
     install(installed, "half", "1", "half = no_such_module:make")
-    grader = open_python_grader(RegisteredGrader(entry_point="half"), installed, {"PATH": os.environ["PATH"]})
+    grader = open_python_grader(
+        RegisteredGrader(entry_point="half"), installed, {"PATH": os.environ["PATH"]}, NO_SECRETS
+    )
 
     with pytest.raises(GraderError) as caught:
         await grader.grade(Asked("", "", "", None))

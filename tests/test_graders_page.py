@@ -12,6 +12,7 @@ from doc_pages import ROOT, block, write_files
 from domain.graded import Asked, Graded
 from domain.grader_spec import PythonGrader
 from domain.python_config import LEAST_MB, MAX_SECONDS, MEMORY_MB, MOST_MB, TIMEOUT_SECONDS, find_python_faults
+from domain.secrets import Secrets
 from service.files.registered import GROUP
 from service.graders.process import SAID_BYTES, START_SECONDS
 from service.graders.user_grader import (
@@ -24,6 +25,7 @@ from service.graders.user_grader import (
 )
 
 PAGE = ROOT / "docs/graders.md"
+NO_SECRETS = Secrets({})
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ def test_the_grader_of_the_page_works_in_its_harness(folder: Path) -> None:
     spec = PythonGrader(**written)
 
     assert list(find_python_faults(spec)) == []
-    (graded,) = grade(open_python_grader(spec, folder, {}), Asked("", "red white and blue", "blue and red", {}))
+    (graded,) = grade(
+        open_python_grader(spec, folder, {}, NO_SECRETS), Asked("", "red white and blue", "blue and red", {})
+    )
     assert graded.score == pytest.approx(2 / 3)
     assert graded.detail == {"missing": ["white"]}
 
@@ -77,7 +81,10 @@ def test_the_async_grader_of_the_page_works(folder: Path) -> None:
     spec = PythonGrader(config={"callable": "nearest.py:Nearest", "size": 5})
     right, wrong = (Asked("colour 3", "", output, {}) for output in ("shade 3", "shade 4"))
 
-    assert [graded.score for graded in grade(open_python_grader(spec, folder, {}), right, wrong)] == [1.0, 0.0]
+    assert [graded.score for graded in grade(open_python_grader(spec, folder, {}, NO_SECRETS), right, wrong)] == [
+        1.0,
+        0.0,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from domain.errors import GraderError
 from domain.graded import Asked
 from domain.grader_spec import PythonGrader
+from domain.secrets import Secrets
 from service.graders.user_grader import UserGrader, open_python_grader
 
 HERE = Path(__file__).parent
@@ -16,7 +17,7 @@ def opened(factory: str, folder: Path = HERE, **config: object) -> UserGrader:
     """Open a grader of `user_graders.py`, or of another file: `FILE.py:NAME`."""
     named = factory if ":" in factory else f"user_graders.py:{factory}"
     environment = {"PATH": os.environ["PATH"], "MATCHSPEC_API_KEY": "sesame"}
-    return open_python_grader(PythonGrader(config={"callable": named, **config}), folder, environment)
+    return open_python_grader(PythonGrader(config={"callable": named, **config}), folder, environment, Secrets({}))
 
 
 def asked(output: str, expected: str = "", metadata: dict[str, object] | None = None) -> Asked:

@@ -49,7 +49,7 @@ class Job(NamedTuple):
 @asynccontextmanager
 async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Job]]:
     """Prepare every harness of a run; ModelError or GraderError where one can't be used at all."""
-    secrets = _secrets(plan, world)
+    secrets = secrets_of(plan, world)
     opener = GraderOpener(GraderWorld(world.environment, world.transport, secrets, world.draw))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(opener.close)
@@ -141,9 +141,9 @@ def _patience(harness: PlannedHarness) -> Patience:
     return Patience(own or harness.timeout_seconds, harness.retries, harness.retry_delay_ms)
 
 
-def _secrets(plan: Plan, world: World) -> Secrets:
+def secrets_of(plan: Plan | None, world: World) -> Secrets:
     """Those of all harnesses, of the plan or read since the start: a command's environment holds them all."""
-    harnesses = [harness for suite in plan.suites for harness in suite.harnesses]
+    harnesses = [harness for suite in plan.suites for harness in suite.harnesses] if plan else []
     named = set[str]().union(
         *(named_variables(harness.model) for harness in harnesses),
         *(grader_variables(grader) for harness in harnesses for grader in harness.graders),

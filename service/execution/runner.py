@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import traceback
 
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import ExamplesPinned
 from domain.plan import Plan, decode_plan, name_left_out
 from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, is_done, pin_examples, resume
-from service.execution.jobs import find_changed_code, open_jobs
+from service.execution.jobs import find_changed_code, open_jobs, secrets_of
 from service.execution.lanes import Lane, make_lanes
 from service.execution.pinning import pin_plan
 from service.execution.scoring import Scorer, Stopping
@@ -99,13 +100,15 @@ class Runner:
         await self._world.writer.insist(self._run_id, command)
 
     async def _give_up(self, error: Exception) -> None:
-        expected = isinstance(error, MatchspecError)
-        reason = str(error) if expected else f"internal error: {type(error).__name__}: {error}"
-        logger.error("run %s: %s", self._run_id, reason, exc_info=None if expected else error)
         try:
             plan = await self._plan()
         except MatchspecError:
             plan = None
+        secrets = secrets_of(plan, self._world)
+        expected = isinstance(error, MatchspecError)
+        reason, _ = secrets.replace(str(error) if expected else f"internal error: {type(error).__name__}: {error}")
+        trace = "" if expected else "\n" + "".join(traceback.format_exception(error))
+        logger.error("run %s: %s%s", self._run_id, reason, secrets.replace(trace)[0])
         try:
             await self._insist(lambda run, at: abandon(run, plan, reason, at))
         except RunClosed:

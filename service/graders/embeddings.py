@@ -11,6 +11,7 @@ from domain.grader_spec import SemanticSimilarityConfig
 from domain.secrets import Secrets
 from domain.similarity import Vector
 from service.graders.service_call import ServiceAddress, ServiceCall, UnsuitedError
+from service.models.exchange import ERROR_BYTES
 from service.models.reply import MAX_BYTES, on_one_line
 
 MAX_NUMBERS = 12_288  # of one embedding; a reply with more would only fill the memory
@@ -91,7 +92,7 @@ class EmbeddingService:
             raise self._malformed(bytes(item), error) from None
 
     def _malformed(self, body: bytes, error: ValueError) -> GraderError:
-        start = on_one_line(self._call.hidden(body[:1_000].decode(errors="replace")))
+        start = on_one_line(self._call.hidden(body[:ERROR_BYTES].decode(errors="replace")))
         message = f"the embedding service's reply is not a list of embeddings ({error}): {start}"
         return GraderError(message.removesuffix(": "))
 

@@ -11,6 +11,7 @@ from domain.grader_spec import LlmJudgeGrader
 from domain.judge import make_prompt, read_score
 from domain.secrets import Secrets
 from service.graders.service_call import ServiceAddress, ServiceCall
+from service.models.exchange import ERROR_BYTES
 from service.models.reply import on_one_line
 
 MAX_BYTES = 1_000_000
@@ -71,7 +72,7 @@ class Judge:
         except RecursionError:
             raise GraderError("the judge's reply is JSON nested too deep") from None
         except ValueError as error:
-            start = on_one_line(self._call.hidden(body[:1_000].decode(errors="replace")))
+            start = on_one_line(self._call.hidden(body[:ERROR_BYTES].decode(errors="replace")))
             raise GraderError(
                 f"the judge's reply is not a chat completion ({error}): {start}".removesuffix(": ")
             ) from None

@@ -84,6 +84,6 @@ class GraderOpener:
             case LlmJudgeGrader():
                 return open_judge(spec, world.environment, world.transport, world.draw, world.secrets)
             case PythonGrader() | RegisteredGrader():
-                return open_python_grader(spec, folder, world.environment)
+                return open_python_grader(spec, folder, world.environment, world.secrets)
             case _:
                 assert_never(spec)

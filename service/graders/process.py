@@ -21,6 +21,7 @@ COMMAND = [sys.executable, "-u", "-P", "-m", "service.graders.child"]
 KEPT_BACK = "MATCHSPEC_API_KEY"
 START_SECONDS = 60.0  # for imports, the factory and setup together, where timeout_seconds is not longer
 SAID_BYTES = 2_000
+Hiding = Callable[[str], str]
 MESSAGE_BYTES = 1_000_000  # the child's own are shorter by far
 AFTERMATH_SECONDS = 0.2  # for what is still in the pipes after the exit, when something left the group with them
 REAP_SECONDS = 5
@@ -47,12 +48,15 @@ class _Waiting(NamedTuple):
 class GraderProcess:
     """A running process. Nothing that it starts outlives it, but what left its process group."""
 
-    def __init__(self, process: asyncio.SubprocessTransport, output: "_Output", wire: asyncio.Transport) -> None:
+    def __init__(
+        self, process: asyncio.SubprocessTransport, output: "_Output", wire: asyncio.Transport, hidden: Hiding
+    ) -> None:
         self.together = False
         self._seconds = 0.0
         self._process = process
         self._output = output
         self._wire = wire
+        self._hidden = hidden
         self._numbers = count(1)
         self._asked: dict[int, _Waiting] = {}
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
@@ -60,9 +64,12 @@ class GraderProcess:
         self._watching = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, folder: Path, environment: Mapping[str, str]) -> Self:
-        """Start a process in the folder, in a session, and so a group, of its own; ProcessLost if that fails."""
-        starting = asyncio.ensure_future(cls._start(folder, environment))
+    async def start(cls, folder: Path, environment: Mapping[str, str], hidden: Hiding) -> Self:
+        """Start a process in the folder, in a session, and so a group, of its own; ProcessLost if that fails.
+
+        `hidden` takes secrets out of what it prints.
+        """
+        starting = asyncio.ensure_future(cls._start(folder, environment, hidden))
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -71,7 +78,7 @@ class GraderProcess:
             raise
 
     @classmethod
-    async def _start(cls, folder: Path, environment: Mapping[str, str]) -> Self:
+    async def _start(cls, folder: Path, environment: Mapping[str, str], hidden: Hiding) -> Self:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         wire, messages = await loop.create_unix_connection(_Messages, sock=ours)
@@ -91,7 +98,7 @@ class GraderProcess:
             raise ProcessLost(f"the grader's process can't be started: {error.strerror}") from None
         finally:
             theirs.close()
-        started = cls(process, output, wire)
+        started = cls(process, output, wire, hidden)
         messages.receive, messages.ended = started._receive, started._cut_off
         return started
 
@@ -192,7 +199,8 @@ class GraderProcess:
             self._ready.exception()  # it need not have been waited for
 
     def _ending(self) -> str:
-        said = self._output.said.decode(errors="replace").strip()
+        # Secrets first: the end of one at the beginning of what is left would not be known for what it is.
+        said = self._hidden(self._output.said.decode(errors="replace"))[-SAID_BYTES:].strip()
         return f"{_ending(self._process.get_returncode())}{': ' if said else ''}{said}"
 
     def _receive(self, message: bytes) -> None:
@@ -222,7 +230,7 @@ class _Output(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self.said += data
-        del self.said[:-SAID_BYTES]
+        del self.said[: -10 * SAID_BYTES]
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         self.drained.set()

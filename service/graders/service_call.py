@@ -95,7 +95,7 @@ class ServiceCall:
             if response.is_success:
                 return self._within_limit(decoded(response, answer))
         except ModelError as error:
-            message = self.hidden(str(error))
+            message = self.hidden(error.tell(self.hidden(error.said)))
             raise (_PassingError(message) if error.retry else GraderError(message)) from None
         raise self._refusal(response, answer)
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from service.graders.messages import Call, Opening
 
-_MESSAGE_CHARACTERS = 2_000
+_MESSAGE_CHARACTERS = 20_000  # the parent shows less, once secrets are out of it
+_SHOWN_CHARACTERS = 100
 _WANTED = "a function of (input, expected, output, metadata)"
 _FORM = "{'score': ..., 'metadata': {...}}"
 
@@ -179,7 +180,9 @@ def _callables_of(module: ModuleType) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value!r:.100}"
+    """Show a value whole, or not at all: half of a secret would not be known as one."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"a {type(value).__name__} of {len(shown):,} characters"
 
 
 def _said_by(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from domain.errors import GraderError
 from domain.graded import Asked, Graded
 from domain.grader_spec import PythonGrader, RegisteredGrader
 from domain.python_config import PythonConfig, split_config
+from domain.secrets import Secrets
 from service.graders.factories import find_factory
 from service.graders.messages import Opening
 from service.graders.process import GraderProcess, Interrupted, ProcessLost
@@ -20,11 +21,12 @@ CALLS_AHEAD = 4  # handed to a grader that takes one after another, so that it n
 ASYNC_CALLS = 256
 TEARDOWN_SECONDS = 10.0
 LAST_CALLS_SECONDS = 1.0
+SHOWN_CHARACTERS = 2_000  # of the beginning of a long message, and of its end
 LOST_STARTS, LOST_GRADINGS = 3, 25  # so many in a row, and the grader is given up
 
 
 def open_python_grader(
-    spec: PythonGrader | RegisteredGrader, folder: Path, environment: Mapping[str, str]
+    spec: PythonGrader | RegisteredGrader, folder: Path, environment: Mapping[str, str], secrets: Secrets
 ) -> "UserGrader":
     """Prepare a user's own grader. `folder` is the harness file's; the process starts with the first example.
 
@@ -33,14 +35,22 @@ def open_python_grader(
     config = split_config(spec)
     factory = find_factory(spec, folder)
     opening = Opening(*factory, config=config.own, memory_mb=config.memory_mb)
-    return UserGrader(opening, config, folder, environment)
+    return UserGrader(opening, config, folder, environment, secrets)
 
 
 class UserGrader:
     """Grades one example at a time, an async grader several. Close it after the last."""
 
-    def __init__(self, opening: Opening, config: PythonConfig, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        config: PythonConfig,
+        folder: Path,
+        environment: Mapping[str, str],
+        secrets: Secrets,
+    ) -> None:
         self._opening = opening
+        self._secrets = secrets
         self._seconds = config.timeout_seconds
         self._folder = folder
         self._environment = environment
@@ -57,6 +67,12 @@ class UserGrader:
         An example that was under way beside others when the process was lost is asked once more, alone, unless it is
         known to be the culprit: the only one, the first in line of a grader that is not async, or one out of time.
         """
+        try:
+            return await self._graded(asked)
+        except GraderError as error:
+            raise GraderError(self._shown(str(error))) from None
+
+    async def _graded(self, asked: Asked) -> Graded:
         process = await self._running()
         if self._turns is None:
             self._turns = Turns(ASYNC_CALLS if process.together else CALLS_AHEAD)
@@ -88,7 +104,17 @@ class UserGrader:
         if not patience:
             await self._process.kill()
         elif problem := await self._process.end(patience):
-            logger.warning("grader %s: %s", self._opening.name, problem)
+            logger.warning("grader %s: %s", self._opening.name, self._shown(problem))
+
+    def _hidden(self, text: str) -> str:
+        return self._secrets.replace(text)[0]
+
+    def _shown(self, message: str) -> str:
+        """Give a message without secrets; of a long one, which is cut only then, the beginning and the end."""
+        message = self._hidden(message)
+        if len(message) <= 2 * SHOWN_CHARACTERS:
+            return message
+        return f"{message[:SHOWN_CHARACTERS]} ... {message[-SHOWN_CHARACTERS:]}"
 
     async def _in_turn(self, asked: Asked, take: Callable[[], Awaitable[Callable[[], None]]]) -> Graded:
         """Ask when it is our turn. A caller who no longer waits leaves the turn taken until the answer is there."""
@@ -138,7 +164,7 @@ class UserGrader:
         try:
             if self._process is not None:
                 await self._process.kill()
-            self._process = await GraderProcess.start(self._folder, self._environment)
+            self._process = await GraderProcess.start(self._folder, self._environment, self._hidden)
             await self._process.open(self._opening, self._seconds)
         except ProcessLost as lost:
             self._lost_starts += 1

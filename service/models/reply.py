@@ -40,7 +40,7 @@ def decoded(response: httpx.Response, body: bytes, *, whole: bool = True) -> byt
     if encoding in {"gzip", "x-gzip", "deflate"}:
         body = _inflated(body, whole=whole)
     elif encoding not in {"", "identity"}:
-        raise ModelError(f"the reply is encoded as {on_one_line(encoding)!r}; only gzip and deflate are understood")
+        raise ModelError("the reply's encoding is neither gzip nor deflate", said=encoding, shorten=on_one_line)
     if len(body) > MAX_BYTES:
         raise ModelError("reply over 8 MB")
     return body
