@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fault_shim import Shim
 from live_server import BrokenError, Document
 from project import write_project
-from server import Calls, Logged, Model, Server, assert_chained, log_of, of_type, read_log, recorded_model
+from server import Calls, Logged, Model, Server, assert_chained, log_of, of_type, read_log, recorded_model, until
 
 GRADERS: list[Mapping[str, object]] = [
     {"type": "exact_match", "threshold": 0.6},
@@ -112,7 +112,7 @@ def _live_and_die(
     shim.heal()
     if at_work:
         with Server(config, **shim.variables) as server:
-            assert server.url
+            _wait_for_a_score(server, run_id)  # five crashes in a row without one end a run, as they should
             return _kill_at_work(server, shim, model, run_id, moments)
     if counted := moments.random() < 0.5:
         shim.kill_in(moments.randint(1, OPERATIONS_OF_A_START), torn=moments.random() < 0.5)
@@ -128,6 +128,15 @@ def _kill_at_work(server: Server, shim: Shim, model: Model, run_id: str, moments
     return kill_and_look(server, model, log_of(server.config), shown)
 
 
+def _wait_for_a_score(server: Server, run_id: str) -> None:
+    before = _completed(server.get(f"/results/{run_id}"))
+    until(lambda: _completed(server.get(f"/results/{run_id}")) > before, 20, "a score after a start")
+
+
+def _completed(document: Document) -> int:
+    return int(document["progress"]["completed"] if "progress" in document else len(document["examples"]))
+
+
 def live_a_while(server: Server, run_id: str, seconds: float) -> int:
     """Look at a run for a time, or until the server dies; gives the last `completed` that was shown."""
     shown = 0
@@ -135,8 +144,7 @@ def live_a_while(server: Server, run_id: str, seconds: float) -> int:
     while (left := deadline - time.monotonic()) > 0 and server.process.poll() is None:
         if "listening on" in server.said():
             with contextlib.suppress(BrokenError):
-                document = server.get(f"/results/{run_id}")
-                shown = document["progress"]["completed"] if "progress" in document else len(document["examples"])
+                shown = _completed(server.get(f"/results/{run_id}"))
         time.sleep(min(0.02, max(0.0, left)))
     return shown
 

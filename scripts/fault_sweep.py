@@ -24,6 +24,9 @@ RECOVERY_SECONDS = 5.0
 RUN_SECONDS = 3.0
 """What a run of 20 examples may take by itself on a busy machine; it takes 0.1 s."""
 
+ENOUGH_MISSED = 5
+"""A run groups its events by chance: only where so many in a row had no n-th operation is there none."""
+
 LASTING_SECONDS = 1.2
 LASTING_EVERY = 9
 """Each so-manieth fault is one that lasts; the others hit one operation."""
@@ -79,11 +82,12 @@ def sweep_runs(folder: Path, count: int | None) -> tuple[int, int]:
     faults = lasting = 0
     with open_desk(folder) as desk, desk.server() as server:
         for error in ERRORS.values():
-            for number in itertools.count():
+            missed, number = 0, 0
+            while missed < ENOUGH_MISSED:
                 lasts = number % LASTING_EVERY == LASTING_EVERY // 2
-                if not break_a_run(desk, server, number * _step(count, 90) + 1, error, lasts=lasts):
-                    break
-                faults, lasting = faults + 1, lasting + lasts
+                hit = break_a_run(desk, server, number * _step(count, 90) + 1, error, lasts=lasts)
+                faults, lasting = faults + hit, lasting + (hit and lasts)
+                missed, number = 0 if hit else missed + 1, number + 1
         assert "Traceback" not in server.said(), server.said()
         runs = [finish(server, run["run_id"], "after all") for run in server.get("/results?limit=1000")["runs"]]
         assert_sound(desk, len(runs))
