@@ -27,7 +27,7 @@ from service.log.event_log import EventLog
 from service.writer import Writer
 
 RECORDINGS = 5
-RUNS = 6
+RUNS = 8
 EXAMPLES = 20
 CONTROL = 1_000
 REOPENED = 20
@@ -154,9 +154,8 @@ def cut_everywhere(recording: Recording, states: int, seed: int) -> Tally:
                 continue
             disk.apply(operation)
             done += 1
-            if done * cuts // changes == (done - 1) * cuts // changes:
-                continue
-            for cut in CUTS:
+            times = done * cuts // changes - (done - 1) * cuts // changes
+            for cut in CUTS * times:
                 disk.write_out(Path(place), cut, chance)
                 total += _look(Path(place) / "matchspec.db", shown, reopen=total.states % REOPENED == 0)
     return total._replace(shown=len(shown))
