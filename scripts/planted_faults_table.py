@@ -143,17 +143,6 @@ FAULTS = [
         ),
     ),
     Fault(
-        "resume reads the files as they are now",
-        "test_resume.py test_pinning.py",
-        (
-            (
-                "service/execution/runner.py",
-                "        if not self._run.pinned:\n",
-                "        if self._taken_over or not self._run.pinned:\n",
-            ),
-        ),
-    ),
-    Fault(
         "an answer is asked for again",
         "test_answered.py",
         (("service/execution/scoring.py", "recorded = asked.answered > 0", "recorded = False"),),
@@ -177,7 +166,10 @@ FAULTS = [
     Fault(
         "a call after the stop",
         "test_sigterm.py",
-        (("service/execution/scoring.py", "if self._world.stopping.is_set():", "if False:"),),
+        (
+            ("service/execution/scoring.py", "if self._world.stopping.is_set():", "if False:"),
+            ("service/execution/runner.py", "while not self._world.stopping.is_set() and (", "while ("),
+        ),
     ),
     Fault(
         "a call before all is pinned",
@@ -192,6 +184,81 @@ FAULTS = [
                 "service/execution/slots.py",
                 "min(self._waiting, key=self._in_flight.__getitem__)",
                 "next(iter(self._waiting))",
+            ),
+        ),
+    ),
+    # What proves that the log was not altered
+    Fault(
+        "verify skips a column",
+        "test_verify.py",
+        (("domain/audit.py", "return chain.leaf(version, run_id, name, at, body)", 'return row[6] if at else b""'),),
+    ),
+    Fault(
+        "verify believes the hashes it reads",
+        "test_verify.py",
+        (("domain/audit.py", "linked = chain.link(self.head.hash, expected, own) if own else None", "linked = link"),),
+    ),
+    Fault(
+        "verify does not miss contents",
+        "test_verify.py",
+        (
+            (
+                "service/log/verifying.py",
+                "        if found is None:\n            self._breaks",
+                "        if False:\n            self._breaks",
+            ),
+        ),
+    ),
+    Fault(
+        "a cut log is gone on with",
+        "test_checkpointing.py",
+        (("service/log/event_log.py", "if self.void and note and not accepting:", "if False:"),),
+    ),
+    Fault(
+        "a checkpoint says more than is synced",
+        "test_checkpointing.py",
+        (
+            (
+                "service/log/event_log.py",
+                "        try:\n"
+                "            hashes = await self._on_writing_thread(_commit, self.head, events, contents)\n",
+                "        for new in events:\n"
+                "            ahead = Checkpoint(self.log_id, self.head.position + len(events), chain.START, new.at)\n"
+                "            self._checkpoints.grow(ahead, at_once=True)\n"
+                "        try:\n"
+                "            hashes = await self._on_writing_thread(_commit, self.head, events, contents)\n",
+            ),
+        ),
+    ),
+    Fault(
+        "a forged signature passes",
+        "test_checkpoint.py test_verify.py",
+        (
+            (
+                "service/log/signing.py",
+                "        except InvalidSignature:\n            return False\n",
+                "        except InvalidSignature:\n            return True\n",
+            ),
+        ),
+    ),
+    Fault(
+        "an export without what others did in between",
+        "test_export.py",
+        (("service/log/exporting.py", "            self._leaves.append(stored.leaf.hex())\n", ""),),
+    ),
+    Fault(
+        "a regrade asks the model",
+        "test_regrade.py",
+        (("service/execution/jobs.py", "source = old.outputs(key) if old else", "source ="),),
+    ),
+    Fault(
+        "the past shows an event too many",
+        "test_past_results.py",
+        (
+            (
+                "service/results.py",
+                "self._log.read_run(run_id, up_to=version)",
+                "self._log.read_run(run_id, up_to=version + 1)",
             ),
         ),
     ),
@@ -291,5 +358,21 @@ FAULTS = [
                 "return text.encode().join(self._segments)",
             ),
         ),
+    ),
+    Fault(
+        "a cloud's credentials are asked for",
+        "test_forbidden_addresses.py",
+        (
+            (
+                "service/models/forbidden.py",
+                "return [one for one in addresses if not is_forbidden(str(one[4][0]))]",
+                "return addresses",
+            ),
+        ),
+    ),
+    Fault(
+        "a slow client stays",
+        "test_slow_clients.py",
+        (("service/api/connection.py", "        if now - self._since <= seconds:\n", "        if seconds:\n"),),
     ),
 ]
