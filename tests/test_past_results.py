@@ -162,7 +162,8 @@ def hurried(pinned_late: bool) -> Iterator[None]:
         yield
 
 
-@settings(deadline=None, max_examples=200 if LONG else 15)
+@pytest.mark.timeout(600)
+@settings(deadline=None, max_examples=100 if LONG else 15)
 @given(project=PROJECTS)
 def test_after_every_event_the_document_is_what_was_shown_then(project: Project) -> None:
     """Every field that the live server showed is the same; rows and examples are those of the events up to there."""

@@ -54,7 +54,7 @@ class Model(FakeModel):
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose log has runs that passed, failed, ended as error, were resumed, and one that is not over."""
+    """A project whose log has runs that passed, failed, ended as error, a regraded one, and two that are not over."""
     config = write_projects(tmp_path_factory.mktemp("project"))
     asyncio.run(_record(config))
     return config
@@ -72,10 +72,12 @@ async def _record(config: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(queue, "GRACE_SECONDS", 0)
         async with serving(config, Model()) as client:
-            await client.run(suite="one")
+            first = await client.run(suite="one")
             await client.run(suite="one", tags=["größe"])
             for name in ("paid", "dead", None):
                 await client.run(suite=name)
+            regraded = await client.http.post(f"/results/{first['run_id']}/regrade")
+            await client.over(regraded.json()["run_id"])
         async with serving(config, Model(hesitate)) as client:
             await client.start(suite="one")
             await thinks.wait()
@@ -125,10 +127,10 @@ def test_true_runs_of_all_kinds_are_the_same(recorded: Path) -> None:
         counted = "SELECT run_id, count(*) FROM events WHERE run_id != 'log' GROUP BY run_id ORDER BY min(position)"
         found = database.execute(counted).fetchall()
     unfinished = "; not over: there is no end to compare yet"
-    ends = [", failed", ", failed", ", passed", ", error", ", error", unfinished, unfinished]
+    ends = [", failed", ", failed", ", passed", ", error", ", error", ", failed", unfinished, unfinished]
     assert [(run, end) for run, end in zip(runs, ends, strict=True) if not run.endswith(end)] == []
     assert [run.partition(" event")[0] for run in runs] == [f"✓ {run_id}: {count}" for run_id, count in found]
-    assert summary == f"7 runs, {sum(count for _, count in found)} events: the same"
+    assert summary == f"8 runs, {sum(count for _, count in found)} events: the same"
 
 
 def test_one_run_by_its_id(recorded: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_changed_end_is_told_field_by_field(folder: Path) -> None:
         f"{place}passed: recorded 99, again {body['passed']}",
         f'{place}verdict: recorded "PASS", again "FAIL"',
     ]
-    assert told[3].startswith("7 runs, ")
+    assert told[3].startswith("8 runs, ")
     assert told[3].endswith(" events: 1 different")
 
 
@@ -173,14 +175,17 @@ def test_a_changed_score_is_told(folder: Path) -> None:
 
 
 def test_what_can_not_be_read_is_told_and_the_rest_goes_on(folder: Path) -> None:
-    """A plan that is gone: the three runs that follow it can't be replayed, which is 3; the other runs are."""
+    """A plan that is gone: the runs that follow it can't be replayed, which is 3; the other runs are."""
     _, run_id, _, body = first_of(folder, "started")
+    with closing(sqlite3.connect(folder / ".matchspec" / "matchspec.db")) as database:
+        query = "SELECT count(*) FROM events WHERE type = 'started' AND instr(body, CAST(? AS BLOB))"
+        ((following,),) = database.execute(query, (body["plan"],))
     change(folder, "DELETE FROM contents WHERE digest = ?", bytes.fromhex(body["plan"]))
     called = call(folder, "replay")
     assert called.code == 3
     assert f"? {run_id}: can't be replayed: the log lacks the contents {body['plan']}\n" in called.stdout
-    assert called.stdout.count("✓") == 4
-    assert called.stdout.endswith("events: 3 not readable\n")
+    assert called.stdout.count("✓") == 8 - following
+    assert called.stdout.endswith(f"events: {following} not readable\n")
 
 
 def test_runs_of_the_command_line_are_replayed_too(tmp_path: Path) -> None:
