@@ -82,9 +82,12 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Take the host that a target names in place of the header's (RFC 9112, section 3.2.2)."""
+        """Take the host that a target names in place of the header's (RFC 9112, section 3.2.2), and no more headers: to
+        its own list uvicorn appends trailers, which a proxy that keeps out `Authorization` or `Host` may pass on.
+        """
         if not self.url.startswith(b"/"):
             self._take_host_of_target()
+        self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
