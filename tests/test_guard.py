@@ -1,7 +1,5 @@
 """What stands before the framework: the key, the Host and origin check."""
 
-import base64
-import hashlib
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,17 +8,15 @@ import msgspec
 import pytest
 from live import serving
 from project import write_project
+from wrong_keys import KEY, RIGHT, WRONG, Sent
 
 from service.api.guard import LOOPBACK_NAMES, Guard
 from service.cli.serve import Options, make_settings
 
-KEY = "Corr3ct-horse.battery~staple"
-RIGHT = f"Bearer {KEY}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 PATHS = ("/run", "/results", "/results/run-20260315-143022-a3f7", "/suites", "/", "/nothing/here", "/metrics", "/docs")
 
 Message = MutableMapping[str, Any]
-Sent = list[tuple[str, str]]
 
 
 class Answer(NamedTuple):
@@ -63,99 +59,6 @@ def with_key(key: str | None = KEY) -> Guard:
 def without_key(*names: str) -> Guard:
     """A keyless guard on loopback."""
     return Guard(passed_on, None, names or LOOPBACK_NAMES)
-
-
-def token(text: str) -> Sent:
-    """An Authorization header with a bearer token."""
-    return [("Authorization", f"Bearer {text}")]
-
-
-WRONG: dict[str, Sent] = {
-    "no header": [],
-    "empty header": [("Authorization", "")],
-    "scheme alone": [("Authorization", "Bearer")],
-    "scheme and a space": [("Authorization", "Bearer ")],
-    "scheme and spaces": [("Authorization", "Bearer    ")],
-    "key alone": [("Authorization", KEY)],
-    "space and key": [("Authorization", f" {KEY}")],
-    "no space": [("Authorization", f"Bearer{KEY}")],
-    "colon": [("Authorization", f"Bearer:{KEY}")],
-    "colon and space": [("Authorization", f"Bearer: {KEY}")],
-    "equals sign": [("Authorization", f"Bearer={KEY}")],
-    "comma": [("Authorization", f"Bearer, {KEY}")],
-    "tab": [("Authorization", f"Bearer\t{KEY}")],
-    "no-break space": [("Authorization", f"Bearer\xa0{KEY}")],
-    "vertical tab": [("Authorization", f"Bearer\x0b{KEY}")],
-    "NUL in the scheme": [("Authorization", f"Bearer\x00 {KEY}")],
-    "space before the scheme": [("Authorization", f" {RIGHT}")],
-    "Basic with the key": [("Authorization", f"Basic {KEY}")],
-    "Basic, encoded": [("Authorization", "Basic " + base64.b64encode(f":{KEY}".encode()).decode())],
-    "Basic, encoded with a user": [("Authorization", "Basic " + base64.b64encode(f"bearer:{KEY}".encode()).decode())],
-    "Digest": [("Authorization", f"Digest {KEY}")],
-    "Token": [("Authorization", f"Token {KEY}")],
-    "ApiKey": [("Authorization", f"ApiKey {KEY}")],
-    "OAuth": [("Authorization", f"OAuth {KEY}")],
-    "longer scheme": [("Authorization", f"BearerX {KEY}")],
-    "scheme with something before": [("Authorization", f"X-Bearer {KEY}")],
-    "scheme twice": [("Authorization", f"Bearer Bearer {KEY}")],
-    "two schemes": [("Authorization", f"Basic eDp5, Bearer {KEY}")],
-    "realm": [("Authorization", f'Bearer realm="matchspec", {KEY}')],
-    "named parameter": token(f"token={KEY}"),
-    "double quotes": token(f'"{KEY}"'),
-    "single quotes": token(f"'{KEY}'"),
-    "angle brackets": token(f"<{KEY}>"),
-    "first character missing": token(KEY[1:]),
-    "last character missing": token(KEY[:-1]),
-    "first character alone": token(KEY[0]),
-    "one more character": token(f"{KEY}x"),
-    "something before": token(f"x{KEY}"),
-    "key twice": token(KEY + KEY),
-    "key twice with a space": token(f"{KEY} {KEY}"),
-    "key and another": token(f"{KEY} other"),
-    "another and the key": token(f"other {KEY}"),
-    "comma behind": token(f"{KEY},"),
-    "comma and another": token(f"{KEY}, other"),
-    "lower case": token(KEY.lower()),
-    "upper case": token(KEY.upper()),
-    "other case": token(KEY.swapcase()),
-    "reversed": token(KEY[::-1]),
-    "NUL behind": token(f"{KEY}\x00"),
-    "NUL before": token(f"\x00{KEY}"),
-    "newline behind": token(f"{KEY}\n"),
-    "tab behind": token(f"{KEY}\t"),
-    "no-break space behind": token(f"{KEY}\xa0"),
-    "soft hyphen inside": token(f"{KEY[:5]}\xad{KEY[5:]}"),
-    "an accent on a letter": token(KEY.replace("o", "ó", 1)),
-    "percent encoding": token("".join(f"%{ord(letter):02X}" for letter in KEY)),
-    "Base64": token(base64.b64encode(KEY.encode()).decode()),
-    "hex": token(KEY.encode().hex()),
-    "SHA-256 in hex": token(hashlib.sha256(KEY.encode()).hexdigest()),
-    "SHA-256 raw": token(hashlib.sha256(KEY.encode()).digest().decode("latin-1")),
-    "UTF-16": token(KEY.encode("utf-16-le").decode("latin-1")),
-    "star": token("*"),
-    "dot star": token(".*"),
-    "null": token("null"),
-    "None": token("None"),
-    "true": token("true"),
-    "placeholder": token("$MATCHSPEC_API_KEY"),
-    "SQL": token("' OR '1'='1"),
-    "a megabyte": token("x" * 1_000_000),
-    "the key and a megabyte": token(KEY + "x" * 1_000_000),
-    "the right header twice": [("Authorization", RIGHT), ("Authorization", RIGHT)],
-    "right, then wrong": [("Authorization", RIGHT), ("Authorization", "Bearer other")],
-    "wrong, then right": [("Authorization", "Bearer other"), ("Authorization", RIGHT)],
-    "empty, then right": [("Authorization", ""), ("Authorization", RIGHT)],
-    "another header": [("X-Api-Key", KEY)],
-    "proxy's header": [("Proxy-Authorization", RIGHT)],
-    "forwarded header": [("X-Forwarded-Authorization", RIGHT)],
-    "underscore": [("Authorization_", RIGHT)],
-    "space in the name": [("Authorization ", RIGHT)],
-    "cookie": [("Cookie", f"Authorization={RIGHT}")],
-    "from this machine": [("X-Forwarded-For", "127.0.0.1"), ("Host", "localhost")],
-    "another path, says a proxy": [("X-Original-URL", "/health"), ("X-Rewrite-URL", "/health")],
-    "another method, says a client": [("X-HTTP-Method-Override", "OPTIONS")],
-    "preflight": [("Origin", "http://localhost"), ("Access-Control-Request-Method", "POST")],
-}
 
 
 @pytest.mark.parametrize("headers", WRONG.values(), ids=list(WRONG))
