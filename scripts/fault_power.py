@@ -1,8 +1,8 @@
 """Power cuts: records what a real server does to its files and what a client saw meanwhile, and cuts everywhere.
 
-Every state that a cut may leave is opened: the database is whole, its chain holds, and every event that the client was
-shown is in it, compared by run, version and hash. The same with `synchronous=NORMAL` must lose some: a test of
-durability that can't fail proves nothing.
+Every state that a cut may leave is opened: the database is whole, its chain holds, every event that the client was
+shown is in it, compared by run, version and hash, and the checkpoint beside it is not ahead of it. The same with
+`synchronous=NORMAL` must lose some: a test of durability that can't fail proves nothing.
 """
 
 import asyncio
@@ -22,7 +22,9 @@ from fault_shim import Shim
 from project import examples, write_project
 from server import Server, assert_chained, log_of, recorded_model
 
+from domain.errors import MatchspecError
 from projections.views import Views
+from service.log.checkpoint_file import checkpoint_path, read_checkpoint
 from service.log.event_log import EventLog
 from service.writer import Writer
 
@@ -57,11 +59,15 @@ class Recording(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many states were opened, how many were damaged or lacked something shown; how many events were shown."""
+    """How many states were opened, how many were damaged, lacked something shown, or had a checkpoint that is ahead.
+
+    `shown` counts events.
+    """
 
     states: int = 0
     damaged: int = 0
     lossy: int = 0
+    ahead: int = 0
     shown: int = 0
 
     def __add__(self, other: object) -> "Tally":
@@ -77,12 +83,13 @@ def campaign(folder: Path, seed: int, count: int | None) -> str:
     for number in range(RECORDINGS):
         recording = record(folder / str(number), large=number == 0)
         total += cut_everywhere(recording, -(-states // RECORDINGS), seed + number)
-    assert (total.damaged, total.lossy) == (0, 0), f"{total} (seed {seed})"
+    assert (total.damaged, total.lossy, total.ahead) == (0, 0, 0), f"{total} (seed {seed})"
     control = cut_everywhere(record(folder / "normal", normal=True), min(states, CONTROL), seed)
     assert control.lossy > 0, "with synchronous=NORMAL nothing was lost: this test can't see a loss"
     return (
         f"{total.states} states of {RECORDINGS} recordings, {total.shown} events shown: 0 corrupt, 0 shown events "
-        f"lost; control with synchronous=NORMAL: {control.lossy} of {control.states} states lost some"
+        f"lost, 0 checkpoints ahead; control with synchronous=NORMAL: {control.lossy} of {control.states} states lost "
+        f"some, {control.ahead} checkpoints were ahead"
     )
 
 
@@ -173,14 +180,21 @@ def _look(db: Path, shown: set[Identity], *, reopen: bool) -> Tally:
         with contextlib.closing(sqlite3.connect(db)) as database:
             whole = database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             made = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'events'").fetchone() == (1,)
-        there = {identity for events in _identities(db).values() for identity in events} if made else set()
+        there = [identity for events in _identities(db).values() for identity in events] if made else []
         if made:
             assert_chained(db)
-        if reopen:
+        ahead = _is_ahead(db, {link for _, _, link in there})
+        if reopen and not ahead:
             asyncio.run(_reopen(db, len(there)))
-    except (sqlite3.DatabaseError, AssertionError):
+    except (sqlite3.DatabaseError, AssertionError, MatchspecError):
         return Tally(states=1, damaged=1)
-    return Tally(states=1, damaged=not whole, lossy=not shown <= there)
+    return Tally(states=1, damaged=not whole, lossy=not shown <= set(there), ahead=ahead)
+
+
+def _is_ahead(db: Path, hashes: set[bytes]) -> bool:
+    """Whether the checkpoint beside a log names an event that the log does not have."""
+    note = read_checkpoint(checkpoint_path(db))
+    return note is not None and note.checkpoint.hash not in hashes
 
 
 async def _reopen(db: Path, events: int) -> None:
