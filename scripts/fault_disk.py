@@ -31,8 +31,8 @@ def campaign(folder: Path, seed: int, count: int | None) -> str:
     rounds = count or ROUNDS
     shown = cut_often(folder / "cut", rounds, seed)
     return (
-        f"disk full on tmpfs and on ext4: 503 with the reason, reads go on, no call made, over within "
-        f"{RECOVERY_SECONDS:g} s of space; power of an ext4 cut {rounds} times: {shown} events shown, 0 lost"
+        f"disk full on tmpfs and on ext4: 503 with the reason, reads go on, no call made, a run accepted "
+        f"within {RECOVERY_SECONDS:g} s of space; power of an ext4 cut {rounds} times: {shown} events shown, 0 lost"
     )
 
 

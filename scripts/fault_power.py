@@ -93,7 +93,7 @@ def campaign(folder: Path, seed: int, count: int | None) -> str:
     )
 
 
-def record(folder: Path, *, large: bool = False, normal: bool = False) -> Recording:
+def record(folder: Path, *, runs: int = RUNS, large: bool = False, normal: bool = False) -> Recording:
     """Let a server run, stop it, let another go on and kill it. `large` answers make SQLite move its WAL meanwhile."""
     text = "x" * (40_000 if large else 10)
     answers = {f"q{number}": f"q{number} {text}" for number in range(EXAMPLES)}
@@ -109,17 +109,17 @@ def record(folder: Path, *, large: bool = False, normal: bool = False) -> Record
             (folder / "sitecustomize.py").write_text(NORMAL)
             variables["PYTHONPATH"] = str(folder)
         with Server(config, **variables) as server:
-            _watch_runs(server, record)
+            _watch_runs(server, record, runs)
             assert server.stop() == 0
         with Server(config, **variables) as server:
-            _watch_runs(server, record)
+            _watch_runs(server, record, runs)
         events = _identities(log_of(config))
     return Recording(list(read_record(record)), events)
 
 
-def _watch_runs(server: Server, record: Path) -> None:
+def _watch_runs(server: Server, record: Path, runs_to_see: int) -> None:
     """Start runs, two at a time, and note in the recording what is seen of them."""
-    for _ in range(RUNS // 2):
+    for _ in range(runs_to_see // 2):
         runs = [server.start_run() for _ in range(2)]
         seen = dict.fromkeys(runs, -1)
         for run_id in runs:

@@ -73,7 +73,8 @@ def campaign(folder: Path, _seed: int, count: int | None) -> str:
     return (
         f"every n-th operation of a start ({starts} faults, {refused} starts ended with exit 3) and of a run of "
         f"{EXAMPLES} examples ({runs} faults, {lasting} of them for {LASTING_SECONDS:g} s) failed with "
-        f"{', '.join(ERRORS)}: 0 wrong states, 0 hangs, every run over within {RECOVERY_SECONDS:g} s of the fault's end"
+        f"{', '.join(ERRORS)}: 0 wrong states, 0 hangs, every run over within "
+        f"{RECOVERY_SECONDS + RUN_SECONDS:g} s of the fault's end"
     )
 
 
