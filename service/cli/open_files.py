@@ -5,16 +5,16 @@ import sys
 PLENTY = 65_536
 
 
-def raise_limit() -> int:
-    """Raise the limit as far as the system lets us; gives it."""
+def raise_limit(plenty: int = PLENTY) -> int:
+    """Raise the limit as far as the system lets us, up to what is `plenty`; gives it."""
     if sys.platform == "win32":
-        return PLENTY
+        return plenty
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return PLENTY
-    wanted = PLENTY if hard == resource.RLIM_INFINITY else min(hard, PLENTY)
+        return plenty
+    wanted = plenty if hard == resource.RLIM_INFINITY else min(hard, plenty)
     if wanted > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return max(soft, wanted)

@@ -17,7 +17,7 @@ from service.files.opening import CONFIG_BYTES, CantReadError, read_regular
 from service.files.parts import find_config_part_faults
 from service.files.reading import Reading, locate, read_typed, with_faults
 
-_CACHED_FILES = 16
+_CACHED_FILES = 256
 
 
 class ConfigFiles(NamedTuple):
