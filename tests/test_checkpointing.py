@@ -129,9 +129,10 @@ async def test_a_log_that_grows_has_few_checkpoints(path: Path, monkeypatch: pyt
 
 
 async def test_a_checkpoint_that_can_not_be_written_stops_nothing(
-    path: Path, log: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log goes on; the fault is told once, and the checkpoint comes when it can, with nothing new to say."""
+    log = await EventLog.open(path, AT)
     await until_told(path, 1)
     monkeypatch.setattr(checkpointing, "SECONDS", 0.02)
     monkeypatch.setattr(checkpointing, "SHORTEST_SECONDS", 0.01)
@@ -149,6 +150,7 @@ async def test_a_checkpoint_that_can_not_be_written_stops_nothing(
                 await asyncio.sleep(0.01)
         monkeypatch.setattr(checkpointing, "write_checkpoint", write_checkpoint)
         await until_told(path, 2)
+        await log.close()  # the file is there a moment before that is told
 
     assert [record.getMessage() for record in caplog.records] == [
         "the checkpoint can't be written, and is tried again: [Errno 28] No space left on device",
