@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from calling import call, result_files, run_logs
+from calling import call, document_of, result_files, run_logs
 from commanding import matchspec
 from project import examples, suite, write_project
 from running import serving
@@ -17,8 +17,8 @@ def test_results_are_named_after_suite_and_start(tmp_path: Path) -> None:
     """`<suite>-YYYYMMDD-HHMMSS.json` with the run's own time, in UTC."""
     write_project(tmp_path)
     called = call(tmp_path, "run", "-s", "qa", "-o", "junit")
-    (log,) = run_logs(tmp_path)
-    time = log.stem[len("run-") : -len("-xxxx")]
+    started_at = str(document_of(tmp_path, called)["started_at"])
+    time = started_at.replace("-", "").replace(":", "").replace("T", "-").removesuffix("Z")
     assert result_files(tmp_path) == [f"qa-{time}.json", f"qa-{time}.xml"]
     assert called.written == [f".matchspec/results/qa-{time}.json", f".matchspec/results/qa-{time}.xml"]
 
