@@ -1,6 +1,7 @@
 """`Idempotency-Key` on `POST /run`: one run for each key, whatever happens between a request and its answer."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -248,6 +249,26 @@ async def test_a_client_that_goes_away_leaves_a_run_that_ends(tmp_path: Path, mo
     assert len(logged(config, "started")) == 1
 
 
+async def test_nobody_is_told_of_a_refusal_whose_client_went_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that is cancelled and then refused leaves no trace in the server's own log."""
+    async with serving(write_project(tmp_path)) as client:
+        asked = asyncio.create_task(post(client, "a", suite="unknown"))
+        while not any(map(is_start, asyncio.all_tasks())):
+            await asyncio.sleep(0)
+        asked.cancel()
+        assert (await post(client, "a", suite="unknown")).status_code == 404
+        del asked  # what it raised holds on to the start
+        gc.collect()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+def is_start(task: asyncio.Task[Any]) -> bool:
+    """Whether a task is the start of a run that came with a key."""
+    return "_start_once" in repr(task.get_coro())
+
+
 def fail_starts(log: EventLog, monkeypatch: pytest.MonkeyPatch, faults: Sequence[str]) -> None:
     """Let the commits of new runs fail in turn: before they happen, or after; any other word is no fault."""
     append, left = log.append, iter(faults)
@@ -327,6 +348,8 @@ async def ask_all(
     async with serving(config) as client:
         fail_starts(client.service.writer._log, patch, faults)
         answers = await asyncio.gather(*(ask(client, one) for one in requests))
+        for key in ("a", "b"):  # its turn comes when the starts whose clients went away are over
+            await until_answered(client, key, "unknown")
         await client.service.writer.writable()
         for run in client.service.views.listing.page(None, None, 10, 0).runs:
             await client.over(run.run_id)

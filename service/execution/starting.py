@@ -92,7 +92,9 @@ class Starter:
         if caller.idempotency_key is None:
             return await self._start(request, caller, options or RunOptions())
         # a key's start is brought to its end even where its caller is cancelled: until then the key is not free
-        return await asyncio.shield(self._start_once(caller.idempotency_key, request, caller))
+        starting = asyncio.create_task(self._start_once(caller.idempotency_key, request, caller))
+        starting.add_done_callback(_take_error)
+        return await asyncio.shield(starting)
 
     async def _start_once(self, key: str, request: RunRequest, caller: Caller) -> str:
         async with self._keys.turn(key):
@@ -173,6 +175,12 @@ class Starter:
             except (WrongVersion, RunClosed):
                 continue
             return run_id
+
+
+def _take_error(starting: asyncio.Task[str]) -> None:
+    """What a start raises is told to its caller; once that is gone, to nobody."""
+    if not starting.cancelled():
+        starting.exception()
 
 
 def check_needs(harnesses: Sequence[HarnessFile], environment: Mapping[str, str]) -> None:
