@@ -84,7 +84,7 @@ async def test_a_cancelled_example_leaves_its_batch_to_the_others() -> None:
     assert gone.cancelled()
 
 
-async def test_closing_ends_what_is_under_way() -> None:
+async def test_closing_ends_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Examples that wait, for a batch in flight or one not yet sent, get an error, and no request is left."""
     ended: list[str] = []
 
@@ -97,6 +97,7 @@ async def test_closing_ends_what_is_under_way() -> None:
     vectors = Vectors(embed, 32)
     in_flight = asyncio.ensure_future(errors_of(vectors, "east", "north"))
     await asyncio.sleep(0.02)
+    monkeypatch.setattr("service.graders.vectors.GATHER_SECONDS", 60)
     not_sent = asyncio.ensure_future(errors_of(vectors, "west"))
     for _ in range(5):  # turns of the loop, so that the texts are gathered
         await asyncio.sleep(0)
