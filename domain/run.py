@@ -24,7 +24,7 @@ from domain.plan import Plan
 from domain.spending import sum_cost, sum_usage
 from domain.tally import Tally
 from domain.times import seconds_between
-from domain.verdict import Outcome, count_passed, decide, fails, make_informational, make_rows
+from domain.verdict import NOTHING_HELD, Held, Outcome, count_passed, decide, fails, make_informational, make_rows
 
 MAX_CRASHES = 5
 """A run that crashed so often in a row without one new score ends as `error`."""
@@ -154,13 +154,16 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
     return crashed and run.crashes + 1 >= MAX_CRASHES
 
 
-def finish(run: Run, plan: Plan, at: str) -> list[Finished]:
-    """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict."""
+def finish(run: Run, plan: Plan, at: str, held: Held = NOTHING_HELD) -> list[Finished]:
+    """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict.
+
+    `held` is what `baseline.hold` gives for it, where its plan names a baseline.
+    """
     _open(run)
     if not is_done(run, plan):
         raise WrongVersion("examples are missing")
     tallies = _begun(run)
-    outcome = decide(plan, tallies)
+    outcome = decide(plan, tallies, held)
     skipped = [
         f"harness '{key[1]}' of suite '{key[0]}' was not run: an earlier one failed"
         for key in run.tallies

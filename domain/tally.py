@@ -62,6 +62,14 @@ class Tally:
             return [score for score in self._scores.get(grader, ()) if not isnan(score)]
         return [mean(sample) for sample in self.samples(grader)]
 
+    def by_row(self, grader: str) -> list[float]:
+        """Give each row's score of a grader, the mean over its repeats; NaN where there is none."""
+        if self.repeats == 1:
+            return list(self._of(grader))
+        scores = self._of(grader)
+        samples = (scores[first : first + self.repeats] for first in range(0, len(scores), self.repeats))
+        return [mean(given) if (given := [one for one in sample if not isnan(one)]) else nan for sample in samples]
+
     def askings(self) -> Iterator[list[dict[str, float]]]:
         """Give for each example with a score the scores by grader of each of its repeats."""
         for row in range(self._rows):

@@ -24,6 +24,16 @@ class Outcome(NamedTuple):
     warnings: list[str]
 
 
+class Held(NamedTuple):
+    """What a run was held to beside its thresholds: deciding rows, and what to warn of."""
+
+    rows: Sequence[Row]
+    warnings: Sequence[str]
+
+
+NOTHING_HELD = Held((), ())
+
+
 class _Group(NamedTuple):
     """What one row is made of: each example's score, with repeats also the score of each, and what they are held to."""
 
@@ -35,11 +45,12 @@ class _Group(NamedTuple):
     samples: list[list[float]]
 
 
-def decide(plan: Plan, tallies: Tallies) -> Outcome:
-    """Turn the scores of a run that has recorded all its examples into rows and a verdict."""
+def decide(plan: Plan, tallies: Tallies, held: Held = NOTHING_HELD) -> Outcome:
+    """Turn the scores of a run that has recorded all its examples into rows and a verdict; `held` decides with them."""
     rows, informational = make_rows(plan, tallies), make_informational(plan, tallies)
     error = _why_no_verdict(plan, tallies, rows)
-    warnings = [*_small_samples(plan, rows), *_errors(plan, tallies)]
+    warnings = [*_small_samples(plan, rows), *_errors(plan, tallies), *held.warnings]
+    rows += held.rows
     if error:
         return Outcome("error", None, rows, informational, error, warnings)
     if all(row.passed for row in rows):

@@ -1,0 +1,138 @@
+"""Two runs compared row by row, and what they did not have in common."""
+
+from collections.abc import Sequence
+from math import nan
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from planned import contains, exact, harness, plan, suite
+from run_events import pinned
+
+from domain.comparison import compare_series, find_flips, series_of_plan, sum_up
+from domain.differences import Made, tell_differences
+from domain.grader_spec import ContainsConfig, ContainsGrader
+from domain.model_spec import HttpModel
+from domain.paired import Word
+from domain.plan import Plan
+from domain.spec import Statistics
+
+A, B = ("qa", "a"), ("qa", "b")
+
+
+def named(made: Plan, *keys: tuple[str, str]) -> list[tuple[str, str | None, bool]]:
+    """Name, harness and weight of the rows."""
+    return [(series.name, series.harness, series.decides) for series in series_of_plan(made, keys)]
+
+
+def test_rows_are_those_of_the_verdict() -> None:
+    """Own thresholds first, then pooled ones, then weighted harnesses, then what does not decide."""
+    weighted = harness("w", exact(weight=1), contains(0.5, weight=3))
+    made = plan(suite("qa", harness("a", exact(), contains(0.9)), harness("b"), weighted))
+    assert named(made, A, B, ("qa", "w")) == [
+        ("contains", "a", True),
+        ("contains", "w", True),
+        ("exact_match", None, True),
+        ("overall", "w", True),
+        ("exact_match", "w", False),
+    ]
+    assert named(made, B) == [("exact_match", None, True)]
+
+
+def test_pooled_examples_are_compared_together() -> None:
+    """Two of a and one of b: 1, 0, 1 before, 1, 1, 1 after; the one without a score in the head is missing."""
+    (series,) = series_of_plan(plan(suite("qa", harness("a"), harness("b"))), [A, B])
+    base = {A: {"exact_match": np.array([1.0, 0.0, 1.0])}, B: {"exact_match": np.array([1.0])}}
+    head = {A: {"exact_match": np.array([1.0, 1.0, nan])}, B: {"exact_match": np.array([1.0])}}
+    row = compare_series(series, base, head)
+    assert (row.n, row.wins, row.losses, row.ties, row.missing) == (3, 1, 0, 2, 1)
+    assert (row.base_mean, row.head_mean) == pytest.approx((2 / 3, 1.0))
+
+
+def test_with_pass_at_examples_are_counted() -> None:
+    """0.7 is below the mark of 0.8 and 0.9 above it: a win of a whole example, as in the verdict's row."""
+    (series,) = series_of_plan(plan(suite("qa", harness("a", exact(pass_at=0.8)))), [A])
+    row = compare_series(series, {A: {"exact_match": np.array([0.7])}}, {A: {"exact_match": np.array([0.9])}})
+    assert (row.base_mean, row.head_mean, row.p_value) == (0.0, 1.0, 1.0)
+
+
+def test_weights_make_one_score() -> None:
+    """1 and 0 with the weights 1 and 3 are 0.25; without one of the scores there is none."""
+    made = plan(suite("qa", harness("a", exact(weight=1), contains(weight=3))))
+    series = series_of_plan(made, [A])[0]
+    base = {A: {"exact_match": np.array([1.0, 1.0]), "contains": np.array([0.0, 0.0])}}
+    head = {A: {"exact_match": np.array([1.0, 1.0]), "contains": np.array([1.0, nan])}}
+    row = compare_series(series, base, head)
+    assert (row.name, row.n, row.base_mean, row.head_mean, row.missing) == ("overall", 1, 0.25, 1.0, 1)
+
+
+def test_flips_are_told_worst_first() -> None:
+    """What crosses the mark of 0.5: the last example fell, the first rose, the second only moved."""
+    (series,) = series_of_plan(plan(suite("qa", harness("a"), thresholds={"overall": 0.5})), [A])
+    base = {A: {"exact_match": np.array([0.4, 0.1, 0.5, nan])}}
+    head = {A: {"exact_match": np.array([0.6, 0.4, 0.2, 1.0])}}
+    flips = [(flip.place, flip.base_score, flip.head_score) for flip in find_flips(series, base, head)]
+    assert flips == [(2, 0.5, 0.2), (0, 0.4, 0.6)]
+
+
+def test_the_confidence_level_is_the_suites() -> None:
+    """That of the head's plan."""
+    (series,) = series_of_plan(plan(suite("qa", harness("a"), statistics=Statistics(confidence_level=0.8))), [A])
+    assert series.confidence_level == 0.8
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        (["better", "worse"], "worse"),
+        (["no evidence", "better"], "better"),
+        (["no evidence"], "no evidence"),
+        ([], "no evidence"),
+    ],
+)
+def test_one_word_for_several_rows(words: Sequence[Word], whole: Word) -> None:
+    """What is worse somewhere is worse."""
+    assert sum_up(words) == whole
+
+
+def made(own: Plan, *harnesses: str, manifest: str = "ab" * 32, matchspec: str = "0.1.0") -> Made:
+    """What a run of a plan was made of."""
+    return Made(own, [replace(pinned(name), manifest=manifest) for name in harnesses], matchspec)
+
+
+def test_runs_of_the_same_do_not_differ() -> None:
+    """Neither does how fast they asked make a difference."""
+    own = plan(suite("qa", harness("a")))
+    faster = plan(suite("qa", replace(harness("a"), concurrency=64, timeout_seconds=1, retries=5)))
+    assert tell_differences(made(own, "a"), made(faster, "a")) == []
+
+
+def test_every_difference_is_told() -> None:
+    """Dataset, model, graders, thresholds, repeats, code, tags, program, and harnesses of one run only."""
+    before = plan(
+        replace(suite("qa", harness("a", exact(0.8), contains(), model=HttpModel(endpoint="http://a"))), tags=["x"])
+    )
+    changed = ContainsGrader(config=ContainsConfig(case_sensitive=False), threshold=0.5)
+    after = harness(
+        "a", changed, contains_named("new"), model=HttpModel(endpoint="http://b", proxy="http://p"), repeats=3
+    )
+    head = replace(plan(suite("qa", replace(after, code={"run.sh": "cd"}), harness("b"))), tags=["smoke"])
+    assert tell_differences(made(before, "a"), made(head, "a", "b", manifest="ef" * 32, matchspec="0.2.0")) == [
+        "harness 'a' of suite 'qa': another dataset, or another state of it",
+        "harness 'a' of suite 'qa': another model: endpoint, proxy differ",
+        "harness 'a' of suite 'qa': grader 'contains': config differs",
+        "harness 'a' of suite 'qa': grader 'contains': the threshold was 1, and is 0.5",
+        "harness 'a' of suite 'qa': grader 'exact_match' is in the base only",
+        "harness 'a' of suite 'qa': grader 'new' is in the head only",
+        "harness 'a' of suite 'qa': repeats were 1, and are 3",
+        "harness 'a' of suite 'qa': the code of run.sh differs",
+        "harness 'a' of suite 'qa': the suite's tags were x, and are none",
+        "harness 'b' of suite 'qa' is in the head only",
+        "matchspec 0.1.0 graded the base, 0.2.0 the head",
+        "the tags asked for differ: none in the base, smoke in the head",
+    ]
+
+
+def contains_named(name: str) -> ContainsGrader:
+    """A contains grader with a name of its own."""
+    return ContainsGrader(name=name)
