@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from domain.comparison import ComparedRow, Key, ScoresByKey, compare_series, series_of_plan
+from domain.compared import ComparedRow
+from domain.comparison import Key, ScoresByKey, compare_series, series_of_plan
 from domain.events import Row
 from domain.examples import BLOCK_BYTES, Cut
 from domain.paired import Scores

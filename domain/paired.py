@@ -2,12 +2,11 @@
 
 from math import exp, fsum, lgamma, log, sqrt
 from statistics import NormalDist
-from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.compared import Paired, Word
 from domain.statistics import TOLERANCE, Interval
 
 RESAMPLES = 10_000
@@ -24,29 +23,6 @@ DRAWN = 5_000
 _BLOCK = 1_000_000
 
 Scores = NDArray[np.float64]
-Word = Literal["better", "worse", "no evidence"]
-
-
-class Paired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How `n` examples fared in two runs, `difference` being head less base. All but counts are absent for n = 0.
-
-    `p_value` is there where every score is 0 or 1. `detectable` is absent where the examples tell nothing about it: all
-    moved by the same, or not even a difference of 1 would have been found.
-    """
-
-    n: int
-    base_mean: float | None = None
-    head_mean: float | None = None
-    difference: float | None = None
-    ci_lower: float | None = None
-    ci_upper: float | None = None
-    confidence_level: float
-    p_value: float | None = None
-    wins: int
-    losses: int
-    ties: int
-    detectable: float | None = None
-    word: Word
 
 
 def compare_pairs(base: Scores, head: Scores, confidence_level: float) -> Paired:

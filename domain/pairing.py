@@ -116,3 +116,28 @@ def share(base: Recorded, head: Recorded) -> Shared:
         np.setdiff1d(np.arange(len(base)), in_base),
         np.setdiff1d(np.arange(len(head)), in_head),
     )
+
+
+class Matched(NamedTuple):
+    """One harness in two runs; `ungraded` are places in the head of shared examples that one run has no score of."""
+
+    base: Recorded
+    head: Recorded
+    shared: Shared
+    ungraded: Places
+
+    def scores(self, grader: str) -> tuple[Scores, Scores]:
+        """A grader's scores of the examples that both runs graded, of the base and of the head."""
+        return self.base.scores(grader)[self.shared.base], self.head.scores(grader)[self.shared.head]
+
+    def passed(self) -> tuple[Scores, Scores]:
+        """Which of these examples passed, in the base and in the head."""
+        return self.base.passed[self.shared.base], self.head.passed[self.shared.head]
+
+
+def match(base: Recorded, head: Recorded) -> Matched:
+    """Find the examples that both runs graded."""
+    shared = share(base, head)
+    graded = base.graded[shared.base] & head.graded[shared.head]
+    ungraded = shared.head[~graded]
+    return Matched(base, head, shared._replace(base=shared.base[graded], head=shared.head[graded]), ungraded)

@@ -154,5 +154,5 @@ def _build(
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock, Keys(views.keyed))
-    api = Api(views, results, starter, Regrader(world, queue, starter, config.path), config, world.log)
+    api = Api(views, results, starter, Regrader(world, queue, starter, config.path), config, world.log, asyncio.Lock())
     return Service(settings, api, world, queue)

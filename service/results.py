@@ -6,7 +6,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
 
-from domain.errors import EventNotFound
+from domain.errors import EventNotFound, LogUnreadable
 from domain.events import Finished, PinnedHarness
 from domain.examples import decode_manifest
 from domain.marks import Marks, marks_of
@@ -84,6 +84,21 @@ class ResultReader:
             if harness.manifest is not None:
                 async for entries in self._harness_entries(run_id, harness, result):
                     yield entries
+
+    async def entry(self, run_id: str, result: Result, harness: PinnedHarness, row: int) -> bytes:
+        """Give the entry of one example, by its row in the pinned dataset; it must be recorded."""
+        askings = [result.find(harness, row, repeat) for repeat in range(harness.repeats)]
+        marks = await self._marks(harness, result) if harness.repeats > 1 else None
+        read = self._askings(run_id, iter([place for place in askings if place.scored]))
+        _, bodies = await anext(read)
+        return _entry(await self._line(harness.manifest or "", row), bodies, marks)
+
+    async def _line(self, manifest: str, row: int) -> bytes:
+        for block in decode_manifest(await self._log.read_content(manifest)).blocks:
+            if row < block.rows:
+                return (await self._log.read_content(block.digest)).splitlines()[row]
+            row -= block.rows
+        raise LogUnreadable(f"the manifest {manifest} has fewer rows than the run")
 
     async def _harness_entries(self, run_id: str, harness: PinnedHarness, result: Result) -> AsyncIterator[list[bytes]]:
         blocks = self._blocks(harness.manifest or "")

@@ -1,6 +1,5 @@
 """Two runs compared row by row, and what they did not have in common."""
 
-from collections.abc import Sequence
 from math import nan
 
 import numpy as np
@@ -9,11 +8,11 @@ from msgspec.structs import replace
 from planned import contains, exact, harness, plan, suite
 from run_events import pinned
 
-from domain.comparison import compare_series, find_flips, series_of_plan, sum_up
+from domain.comparison import compare_runs, compare_series, find_flips, series_of_plan
 from domain.differences import Made, tell_differences
 from domain.grader_spec import ContainsConfig, ContainsGrader
 from domain.model_spec import HttpModel
-from domain.paired import Word
+from domain.pairing import Recorded, digest_asked
 from domain.plan import Plan
 from domain.spec import Statistics
 
@@ -81,18 +80,46 @@ def test_the_confidence_level_is_the_suites() -> None:
     assert series.confidence_level == 0.8
 
 
+def recorded(passed: int, n: int, grader: str = "exact_match") -> Recorded:
+    """A harness of n examples of which the first ones passed."""
+    made = Recorded()
+    for place in range(n):
+        made.add(f"ex-{place}", digest_asked("", ""), {grader: float(place < passed)}, passed=place < passed)
+    return made
+
+
 @pytest.mark.parametrize(
-    ("words", "whole"),
-    [
-        (["better", "worse"], "worse"),
-        (["no evidence", "better"], "better"),
-        (["no evidence"], "no evidence"),
-        ([], "no evidence"),
-    ],
+    ("a", "b", "word"),
+    [(30, 10, "worse"), (30, 20, "better"), (20, 20, "no evidence"), (5, 20, "worse"), (5, 35, "worse")],
 )
-def test_one_word_for_several_rows(words: Sequence[Word], whole: Word) -> None:
-    """What is worse somewhere is worse."""
-    assert sum_up(words) == whole
+def test_one_word_for_two_runs(a: int, b: int, word: str) -> None:
+    """Twenty of forty of each harness passed before: what is worse somewhere is worse, whatever else got better."""
+    own = plan(suite("qa", harness("a", exact(0.5)), harness("b", exact(0.5))))
+    head = {A: recorded(a, 40), B: recorded(b, 40)}
+    compared = compare_runs({A: recorded(20, 40), B: recorded(20, 40)}, head, series_of_plan(own, [A, B]))
+    assert compared.word == word
+    assert (compared.overall.n, compared.overall.difference) == (80, (a + b - 40) / 80)
+    assert len(compared.flips) == abs(a - 20) + abs(b - 20)
+
+
+def test_what_only_one_run_has_is_not_compared() -> None:
+    """A harness of the base, one of the head, graders of one, examples of one; nothing at all."""
+    own = plan(suite("qa", harness("a"), harness("b")))
+    compared = compare_runs({A: recorded(1, 3, "old")}, {B: recorded(1, 2)}, series_of_plan(own, [A, B]))
+    assert (compared.rows[0].n, compared.overall.n, compared.flips) == (0, 0, [])
+    assert [len(compared.matched[key].shared.base_only) for key in (B, A)] == [0, 3]
+    renamed = compare_runs({A: recorded(1, 3, "old")}, {A: recorded(2, 4)}, series_of_plan(own, [A]))
+    assert (renamed.rows[0].n, renamed.rows[0].missing, renamed.overall.n) == (0, 3, 3)
+    assert compare_runs({}, {}, []).word == "no evidence"
+
+
+def test_an_example_without_any_score_was_not_graded() -> None:
+    """A model error of one run: neither its grader nor what passed is compared."""
+    base, head = recorded(3, 3), recorded(2, 2)
+    head.add("ex-2", digest_asked("", ""), {}, passed=False)
+    compared = compare_runs({A: base}, {A: head}, series_of_plan(plan(suite("qa", harness("a"))), [A]))
+    assert (compared.rows[0].n, compared.rows[0].missing, compared.overall.n) == (2, 0, 2)
+    assert compared.matched[A].ungraded.tolist() == [2]
 
 
 def made(own: Plan, *harnesses: str, manifest: str = "ab" * 32, matchspec: str = "0.1.0") -> Made:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from domain.paired import Paired, bootstrap, compare_pairs, detectable, mcnemar, movers_needed
+from domain.compared import Paired
+from domain.paired import bootstrap, compare_pairs, detectable, mcnemar, movers_needed
 
 PAIRS = st.lists(st.tuples(*[st.sampled_from([0.0, 0.3, 1.0])] * 2), min_size=1, max_size=15)
 

@@ -1,5 +1,6 @@
 """What the handlers ask: all of the service that HTTP shows."""
 
+import asyncio
 from typing import NamedTuple
 
 from projections.views import Views
@@ -11,7 +12,7 @@ from service.suites import OwnConfig
 
 
 class Api(NamedTuple):
-    """What the handlers ask."""
+    """What the handlers ask. `comparing` is held while two runs are compared."""
 
     views: Views
     results: ResultReader
@@ -19,3 +20,4 @@ class Api(NamedTuple):
     regrader: Regrader
     config: OwnConfig
     log: LogReader
+    comparing: asyncio.Lock

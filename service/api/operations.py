@@ -26,7 +26,8 @@ from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
 from service.api.examples import ResultDocument
 from service.api.media import JSON, JSON_LINES
-from service.api.query import ListQuery, ResultQuery
+from service.api.query import CompareQuery, ListQuery, ResultQuery
+from service.comparison_document import ComparisonDocument
 from service.execution.starting import RunRequest
 
 Problems = tuple[type[MatchspecError], ...]
@@ -161,6 +162,15 @@ OPERATIONS: tuple[Operation, ...] = (
         ListDocument,
         query=ListQuery,
         problems=(InvalidRequest,),
+    ),
+    Operation(
+        "GET",
+        "/compare",
+        "compareRuns",
+        "Compare two runs that are over, example by example.",
+        ComparisonDocument,
+        query=CompareQuery,
+        problems=(InvalidRequest, RunNotFound, RunNotOver, LogUnavailable),
     ),
     Operation("GET", "/suites", "listSuites", "List the suites of the server's configuration.", SuitesDocument),
     Operation("GET", "/health", "getHealth", "Tell that the server lives.", HealthDocument, open=True),

@@ -30,6 +30,14 @@ class ResultQuery(msgspec.Struct, frozen=True):
     at: Annotated[int, Meta(description="The document as it stood after this event of the run.")] | UnsetType = UNSET
 
 
+class CompareQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /compare`."""
+
+    base: Annotated[str, Meta(description="The run to compare with.")]
+    head: Annotated[str, Meta(description="The run to judge.")]
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many flips to tell at most.")] = 100
+
+
 ALLOWED = {
     "at": "must be a whole number, from 1 to the number of the run's events",
     "limit": "must be a whole number from 1 to 1000",
@@ -47,7 +55,8 @@ def read_query(sent: Iterable[tuple[str, str]], wanted: type[T]) -> T:
     for field in msgspec.structs.fields(wanted):
         match values.get(field.name, []):
             case []:
-                pass
+                if field.required:
+                    mistakes.append(Mistake("must be there", field=field.name))
             case [value]:
                 try:
                     given[field.name] = msgspec.convert(value, field.type, strict=False)

@@ -1,4 +1,4 @@
-"""The runs whose recorded outputs are graded anew: in this log, or in another one."""
+"""The runs whose outputs are graded anew, or to which others are held: in this log, or in another one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -83,7 +83,7 @@ class OldRuns:
             return
         path = await self._find_log(run_id)
         if path is None:
-            raise RunNotFound(f"there is no run '{run_id}', whose outputs were to be graded")
+            raise RunNotFound(f"there is no run '{run_id}' here")
         log = await LogReader.open_to_read(path)
         try:
             yield await _read(run_id, log, ResultReader(log, Views()))
@@ -97,5 +97,5 @@ async def _read(run_id: str, log: LogReader, results: ResultReader) -> OldRun:
     if result.started is None or plan is None:
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     if result.finished is None:
-        raise RunNotOver(f"the run {run_id} is not over; its outputs can be graded anew once it is")
+        raise RunNotOver(f"the run {run_id} is not over; try again once it is")
     return OldRun(run_id, result.started, plan, result, log)
