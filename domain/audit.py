@@ -119,9 +119,11 @@ class Audit:
                 self.log_id = log_id
             case LogAccepted():
                 self.accepted.append(Accepted(position, self.at, event))
-            case Started(plan=plan, harnesses=harnesses):
+            case Started(plan=plan, harnesses=harnesses, baseline=baseline):
                 self.plans.setdefault(plan, position)
                 self._name(harnesses, position)
+                if baseline:
+                    self.manifests.setdefault(baseline.scores, position)
             case ExamplesPinned(harnesses=harnesses):
                 self._name(harnesses, position)
             case _:

@@ -1,7 +1,7 @@
 """A run held to a baseline: a deciding row a suite, which fails where a deciding grader is worse than in another run.
 
 The baseline's scores are pinned in the run's own log, so that a resume and a replay need no other run: blocks of lines,
-each a `BaselineScore`, listed by a manifest like that of a dataset, which the plan names.
+each a `BaselineScore`, listed by a manifest like that of a dataset, which `started` names.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,6 @@ import numpy as np
 from domain.compared import ComparedRow
 from domain.comparison import Key, ScoresByKey, compare_series, series_of_plan
 from domain.events import Row
-from domain.examples import BLOCK_BYTES, Cut
 from domain.paired import Scores
 from domain.pairing import Places
 from domain.plan import BASELINE, Plan, PlannedSuite
@@ -55,18 +54,9 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(BaselineScore)
 
 
-def cut_scores(scores: Iterable[BaselineScore]) -> Iterator[Cut]:
-    """Cut the baseline's scores into blocks."""
-    lines: list[bytes] = []
-    size = 0
-    for score in scores:
-        lines.append(_encoder.encode(score) + b"\n")
-        size += len(lines[-1])
-        if size >= BLOCK_BYTES:
-            yield Cut(b"".join(lines), len(lines))
-            lines, size = [], 0
-    if lines:
-        yield Cut(b"".join(lines), len(lines))
+def encode_score(score: BaselineScore) -> bytes:
+    """Give the line of an example, newline included."""
+    return _encoder.encode(score) + b"\n"
 
 
 def read_scores(block: bytes) -> Iterator[BaselineScore]:

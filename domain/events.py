@@ -54,6 +54,13 @@ class PinnedHarness(Fact, frozen=True, kw_only=True):
     repeats: int = 1
 
 
+class PinnedBaseline(Fact, frozen=True, kw_only=True):
+    """The run that another one is held to; `scores` is the digest of the manifest of its scores."""
+
+    run_id: str
+    scores: str
+
+
 class Started(Fact, frozen=True, kw_only=True):
     """A run was accepted. `suite` is null when all suites run; `plan` is the digest of the pinned plan.
 
@@ -74,6 +81,7 @@ class Started(Fact, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     request_digest: str | None = None
     regrades: str | None = None
+    baseline: PinnedBaseline | None = None
     warnings: list[str] = []
 
 

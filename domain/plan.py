@@ -43,19 +43,11 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True):
     harnesses: list[PlannedHarness]
 
 
-class PlannedBaseline(msgspec.Struct, frozen=True, kw_only=True):
-    """The run to be held to; `scores` is the digest of the manifest of its pinned scores."""
-
-    run_id: str
-    scores: str
-
-
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is to do. `config` is the path of its `matchspec.yml`, `tags` and `concurrency` are the request's.
 
     With `fail_fast`, harnesses go one after another, and the first that fails is the last. With `of_paths`, suites are
     harness files below the paths that they are named after, relative to the config's folder; no config lists them.
-    With a `baseline`, the run fails where a deciding grader is worse than there.
     """
 
     config: str
@@ -64,7 +56,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None
     fail_fast: bool = False
     of_paths: bool = False
-    baseline: PlannedBaseline | None = None
 
     def harness(self, suite: str, harness: str) -> tuple[PlannedSuite, PlannedHarness]:
         """Find a harness by its names."""

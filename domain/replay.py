@@ -22,6 +22,7 @@ from domain.events import (
 from domain.marks import Marks, marks_of
 from domain.plan import Plan
 from domain.run import Key, Run, finish, is_done, pin_examples, record_answer, record_score, resume, so_far, start
+from domain.verdict import NOTHING_HELD
 
 KEPT = 20
 """How many differences of a run are kept; the others are counted."""
@@ -41,11 +42,13 @@ class Difference(NamedTuple):
 class Replay:
     """A run's fold, with what differs so far. It is `stuck` behind an event that can't follow those before it.
 
-    `reason_open`: the run ended without a verdict for a reason that is no matter of scores.
+    `reason_open`: the run ended without a verdict for a reason that is no matter of scores. `held` is to be set before
+    the end of a run that has a baseline.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.run = Run()
+        self.held = NOTHING_HELD
         self.end: Finished | None = None
         self.differences: list[Difference] = []
         self.count = 0
@@ -102,7 +105,7 @@ class Replay:
         if self.run.finished:
             raise RunClosed
         done = recorded.status != "error" or is_done(self.run, self._plan)
-        ends = finish(self.run, self._plan, at) if done else []
+        ends = finish(self.run, self._plan, at, self.held) if done else []
         if recorded.status == "error" and recorded not in ends:
             given_up = [so_far(self.run, plan, recorded.error, at) for plan in (self._plan, None)]
             self.reason_open = recorded in given_up or not ends

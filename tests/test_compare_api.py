@@ -23,6 +23,7 @@ class Changing(FakeModel):
         self.broken: set[str] = set()
 
     async def _answer(self, text: str) -> str | httpx.Response:
+        await asyncio.sleep(0)
         if text in self.broken:
             return httpx.Response(500)
         return "wrong" if text in self.wrong else text

@@ -15,6 +15,7 @@ from domain.events import (
     Information,
     LogAccepted,
     LogCreated,
+    PinnedBaseline,
     PinnedHarness,
     Resumed,
     Row,
@@ -104,7 +105,8 @@ FULL: dict[str, tuple[str, Event]] = {
         '{"mode":"run","suite":"qa","suites":["qa"],"tags":["smoke","ml"],"concurrency":8,"plan":"' + D1 + '",'
         '"harnesses":[{"suite":"qa","harness":"qa-v1","manifest":"' + D2 + '","rows":5,"examples":3,'
         '"repeats":4}],"matchspec":"0.1.0","client":"127.0.0.1","user_agent":"curl/8.5","idempotency_key":"k",'
-        '"request_digest":"rd","regrades":"run-1","warnings":["w"]}',
+        '"request_digest":"rd","regrades":"run-1",'
+        '"baseline":{"run_id":"run-2","scores":"' + D2 + '"},"warnings":["w"]}',
         Started(
             mode="run",
             suite="qa",
@@ -119,6 +121,7 @@ FULL: dict[str, tuple[str, Event]] = {
             idempotency_key="k",
             request_digest="rd",
             regrades="run-1",
+            baseline=PinnedBaseline(run_id="run-2", scores=D2),
             warnings=["w"],
         ),
     ),

@@ -104,6 +104,8 @@ OPERATIONS: tuple[Operation, ...] = (
             NoExamples,
             Refused,
             SuiteNotFound,
+            RunNotFound,
+            RunNotOver,
             UnsupportedMedia,
             IdempotencyKeyReused,
             TooManyRuns,

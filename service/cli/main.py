@@ -85,6 +85,7 @@ def main(context: click.Context) -> None:
 @click.option("--badge", metavar="FILE.svg", help="Write a badge with the verdict.")
 @click.option("--server", metavar="URL", help="Run on this server; MATCHSPEC_API_KEY is its key.")
 @click.option("--resume", metavar="RUN_ID", help="Go on with a run that was interrupted.")
+@click.option("--baseline", metavar="RUN_ID", help="Fail where a deciding grader is worse than in this run.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell every example as it is scored.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors; the exit code has the verdict.")
 def run(**options: object) -> None:

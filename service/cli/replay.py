@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from domain.errors import LogError, LogUnreadable, MatchspecError, RunNotFound
-from domain.events import Started
+from domain.events import Finished, Started
 from domain.plan import Plan, decode_plan
 from domain.replay import Difference, Replay
 from projections.listing import ListedRun
@@ -19,6 +19,7 @@ from service.cli.loop import run_loop
 from service.cli.past_runs import RunLogs, find_log_of, find_logs, list_logs, list_runs, open_log
 from service.cli.places import Places
 from service.cli.replay_server import ShownRuns
+from service.execution.baselines import hold_to_baseline
 from service.log.reading import LogReader
 
 DIFFERENT = 1
@@ -109,8 +110,12 @@ async def _replay_one(reader: LogReader, run: ListedRun, shown: ShownRuns | None
 async def replay_run(reader: LogReader, run_id: str) -> Replay:
     """Decide a run anew, as far as its log goes; RunNotFound, LogUnreadable."""
     replayed: Replay | None = None
+    plan: Plan | None = None
     async for recorded in reader.read_run(run_id):
-        replayed = replayed or Replay(await _plan(reader, recorded.event))
+        plan = plan or await _plan(reader, recorded.event)
+        replayed = replayed or Replay(plan)
+        if isinstance(recorded.event, Finished):
+            replayed.held = await hold_to_baseline(reader, plan, replayed.run)
         replayed.apply(recorded)
         if replayed.stuck:
             break

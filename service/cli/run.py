@@ -20,7 +20,7 @@ from service.cli.carrying import Project, Showing, carry, tell_example
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.past_runs import RunLogs
+from service.cli.past_runs import RunLogs, find_log_of
 from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.planned import describe_plan
 from service.cli.run_here import USER_AGENT, RunHere, delete_run_log, find_run_log, run_log
@@ -47,6 +47,7 @@ class Options(Showing, frozen=True, kw_only=True):
     fail_fast: bool
     dry_run: bool
     resume: str | None
+    baseline: str | None
 
 
 def run(options: Options) -> int:
@@ -76,6 +77,7 @@ def _check(options: Options) -> None:
         }
         if flag == "--resume":
             others |= {"--suite": options.suite, "--tags": options.tags, "--concurrency": options.concurrency}
+            others |= {"--baseline": options.baseline is not None}
             others |= {"--server": options.server}
         clashing = [name for name, other in others.items() if other]
         if value and clashing:
@@ -107,7 +109,12 @@ def _override(project: Project, environment: Mapping[str, str]) -> Project:
 
 @asynccontextmanager
 async def _open(options: Options, project: Project, environment: Mapping[str, str]) -> AsyncIterator[Way]:
-    request = RunRequest(suite=_suite(options, project), tags=_tags(options) or None, concurrency=options.concurrency)
+    request = RunRequest(
+        suite=_suite(options, project),
+        tags=_tags(options) or None,
+        concurrency=options.concurrency,
+        baseline=options.baseline,
+    )
     if options.server:
         asked = msgspec.structs.replace(request, suite=options.suite, config=options.config)
         wanted = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
@@ -122,6 +129,8 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
     if options.resume and find_run_log([project.folder], run_id) is None:
         raise RunNotFound(f"there is no run '{run_id}' here: no file {db}")
     logs = _logs(project, environment)
+    if options.baseline is not None:
+        await find_log_of(logs, options.baseline)
     try:
         async with open_service(make_settings(project, db, environment, logs.find)) as service:
             added = RunOptions(options.timeout, options.fail_fast, run_id, of_paths=bool(options.paths))

@@ -11,11 +11,21 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
-from domain.events import Event, PinnedHarness, Started
+from domain.events import Event, PinnedBaseline, PinnedHarness, Started
 from domain.examples import digest
+from domain.grader_spec import grader_name
 from domain.idempotency import request_digest
 from domain.mistakes import Mistake, nearest
-from domain.plan import HarnessSource, Plan, encode_plan, name_left_out, plan_suite, with_timeout, without_left_out
+from domain.plan import (
+    BASELINE,
+    HarnessSource,
+    Plan,
+    encode_plan,
+    name_left_out,
+    plan_suite,
+    with_timeout,
+    without_left_out,
+)
 from domain.run import Run, start
 from domain.run_id import make_run_id
 from domain.spec import Suite
@@ -47,6 +57,7 @@ class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: list[Tag] | None = None
     concurrency: Concurrency | None = None
     config: str | None = None
+    baseline: str | None = None
 
 
 class RunOptions(NamedTuple):
@@ -110,12 +121,13 @@ class Starter:
             self._world.secret_names.update(secret_names(files))
             chosen = _choose(files, request.suite)
             check_needs([harness for one in chosen for harness in one.harnesses], self._world.environment)
+            baseline = await self._pin_baseline(request.baseline, chosen) if request.baseline is not None else None
             pinned = await self._pin(chosen, request.tags or [])
             warnings = _empty(chosen) + _left_out(pinned, request.suite)
             plan = _apply(added, without_left_out(self._plan(files, chosen, request), pinned))
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
-            started = _started(plan, digest(content), pinned, request, caller, warnings)
+            started = _started(plan, digest(content), pinned, request, caller, baseline, warnings)
             run_id = await self.record(started, added.run_id)
         self._queue.put(run_id, taken_over=False)
         return run_id
@@ -124,6 +136,14 @@ class Starter:
         if config is None:
             return await self._config.load()
         return await asyncio.to_thread(lambda: read_config(resolve_requested(config, self._world.root)))
+
+    async def _pin_baseline(self, run_id: str, chosen: Sequence[_Chosen]) -> PinnedBaseline:
+        # Comparing brings numpy, a fifth of a start: a server whose runs have no baseline does without.
+        from service.execution.baselines import pin_baseline  # noqa: PLC0415
+
+        _leave_room_for_baseline(chosen)
+        async with self._world.old_runs.open(run_id) as old:
+            return await pin_baseline(old, self._world.writer)
 
     async def _pin(self, chosen: Sequence[_Chosen], tags: Sequence[str]) -> list[PinnedHarness]:
         datasets: dict[object, Pinned | None] = {}
@@ -209,6 +229,14 @@ def _choose(files: ConfigFiles, name: str | None) -> list[_Chosen]:
     return suites
 
 
+def _leave_room_for_baseline(chosen: Sequence[_Chosen]) -> None:
+    for suite, harnesses in chosen:
+        for harness in harnesses:
+            if BASELINE in map(grader_name, harness.spec.graders):
+                which = f"a grader of harness '{harness.spec.name}' of suite '{suite.name}' is called '{BASELINE}'"
+                raise Refused(f"{which}: a run with a baseline has a row of that name; give the grader another one")
+
+
 def _empty(chosen: Sequence[_Chosen]) -> list[str]:
     return [f"suite '{suite.name}' is left out: it has no harness" for suite, harnesses in chosen if not harnesses]
 
@@ -222,7 +250,13 @@ def _left_out(pinned: Sequence[PinnedHarness], suite: str | None) -> list[str]:
 
 
 def _started(
-    plan: Plan, name: str, pinned: Sequence[PinnedHarness], request: RunRequest, caller: Caller, warnings: list[str]
+    plan: Plan,
+    name: str,
+    pinned: Sequence[PinnedHarness],
+    request: RunRequest,
+    caller: Caller,
+    baseline: PinnedBaseline | None,
+    warnings: list[str],
 ) -> Started:
     return Started(
         mode="run",
@@ -237,6 +271,7 @@ def _started(
         user_agent=caller.user_agent,
         idempotency_key=caller.idempotency_key,
         request_digest=request_digest(request) if caller.idempotency_key is not None else None,
+        baseline=baseline,
         warnings=warnings,
     )
 

@@ -71,6 +71,7 @@ class Export:
             self.finished = event
         if isinstance(event, Started):
             self._plan.append(event.plan)
+            self._manifests |= {event.baseline.scores: None} if event.baseline else {}
         if isinstance(event, Started | ExamplesPinned):
             self._manifests |= dict.fromkeys(one.manifest for one in event.harnesses if one.manifest)
 

@@ -8,6 +8,7 @@ from domain.statistics import reaches
 from service.reports.document import ResultDocument, ResultExample, ResultRow
 from service.reports.numbers import counted
 
+BASELINE = "baseline"
 OVERALL = "overall"
 """The row of a weighted harness; no grader may have this name."""
 
@@ -32,7 +33,8 @@ def why_failed(row: ResultRow, statistics: Statistics | None) -> Failure | None:
         return None
     if row.score is None:
         return Failure("no scores", None)
-    by_bound = statistics.use_lower_bound if statistics else reaches(row.score, row.threshold)
+    by_bound = row.ci_lower is not None
+    by_bound &= statistics.use_lower_bound if statistics else reaches(row.score, row.threshold)
     if by_bound and row.ci_lower is not None and not reaches(row.ci_lower, row.threshold):
         return Failure("lower bound", row.ci_lower)
     if not by_bound and not reaches(row.score, row.threshold):
@@ -48,6 +50,11 @@ def statistics_of(row: ResultRow, statistics: StatisticsBySuite) -> Statistics |
 def is_small(row: ResultRow, statistics: Statistics | None) -> bool:
     """Tell whether a row rests on fewer examples than its suite asks for."""
     return statistics is not None and row.n < statistics.min_sample_size
+
+
+def is_baseline(row: ResultRow) -> bool:
+    """Tell whether a row is that of a run held to another one: it has a score, but none of any example."""
+    return row.name == BASELINE and row.score is not None and row.pass_rate is None
 
 
 def mark_of(row: ResultRow) -> float:

@@ -11,6 +11,7 @@ from service.reports.decisions import (
     StatisticsBySuite,
     examples_below,
     has_several_harnesses,
+    is_baseline,
     mark_of,
     share,
     statistics_of,
@@ -83,6 +84,8 @@ class TextExamples:
         return f"{name} ({where})" if where else name
 
     def _summary(self, row: ResultRow, below: Sequence[ResultExample], statistics: StatisticsBySuite) -> str:
+        if is_baseline(row):
+            return "see the warnings; `matchspec report --compare` tells which examples"
         if not self._document.examples:
             return "(this document holds no examples)"
         failure = why_failed(row, statistics_of(row, statistics))
