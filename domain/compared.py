@@ -30,10 +30,14 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ComparedRow(Paired, frozen=True, kw_only=True, omit_defaults=True):
-    """One grader compared; `missing` counts the examples both graded that have no score of this one in a run."""
+    """One grader compared; `missing` counts the examples both graded that have no score of this one in a run.
+
+    `flips` counts those that reach the grader's mark in one run only.
+    """
 
     name: str
     suite: str
     harness: str | None
     decides: bool
     missing: int
+    flips: int

@@ -63,12 +63,12 @@ class Flip(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Two runs compared: `overall` is about the examples that passed; the flips of one row stand together."""
+    """Two runs compared: `overall` is about the examples that passed, element i of `flips` belongs to the row i."""
 
     matched: Mapping[Key, Matched]
     rows: list[ComparedRow]
     overall: Paired
-    flips: list[Flip]
+    flips: list[list[Flip]]
 
     @property
     def word(self) -> Word:
@@ -90,13 +90,14 @@ def compare_runs(base: Mapping[Key, Recorded], head: Mapping[Key, Recorded], ser
     for one in series:
         for key, grader in one.columns():
             before[key][grader], after[key][grader] = matched[key].scores(grader)
+    flips = [list(find_flips(one, before, after)) for one in series]
     passed = [one.passed() for one in matched.values()]
     level = max((one.confidence_level for one in series), default=0.95)
     return Compared(
         matched,
-        [compare_series(one, before, after) for one in series],
+        [compare_series(one, before, after, len(own)) for one, own in zip(series, flips, strict=True)],
         compare_pairs(_joined(was for was, _ in passed), _joined(now for _, now in passed), level),
-        [flip for one in series for flip in find_flips(one, before, after)],
+        flips,
     )
 
 
@@ -105,8 +106,8 @@ def series_of_plan(plan: Plan, keys: Sequence[Key]) -> list[Series]:
     return [series for suite in plan.suites for series in _series_of_suite(suite, frozenset(keys))]
 
 
-def compare_series(series: Series, base: ScoresByKey, head: ScoresByKey) -> ComparedRow:
-    """Compare one row."""
+def compare_series(series: Series, base: ScoresByKey, head: ScoresByKey, flips: int = 0) -> ComparedRow:
+    """Compare one row, of which so many flips were found."""
     before, after = _scores_of(series, base), _scores_of(series, head)
     both = ~(np.isnan(before) | np.isnan(after))
     paired = compare_pairs(_counted(series, before[both]), _counted(series, after[both]), series.confidence_level)
@@ -116,6 +117,7 @@ def compare_series(series: Series, base: ScoresByKey, head: ScoresByKey) -> Comp
         harness=series.harness,
         decides=series.decides,
         missing=int((~both).sum()),
+        flips=flips,
         **{name: getattr(paired, name) for name in Paired.__struct_fields__},
     )
 

@@ -31,7 +31,7 @@ NAMED = 20
 """How many of the examples that are left out for one reason are named."""
 
 FLIPS = 100
-"""How many flips are told unless another number is asked for."""
+"""How many flips of a row are told unless another number is asked for."""
 
 NOT_PINNED = "a result file does not tell dataset, model and graders: what else differs is not known"
 
@@ -57,7 +57,8 @@ class ReadExample(msgspec.Struct, frozen=True):
 class Side(NamedTuple):
     """One of the two runs: what to tell of it, its examples, and a way to one of them by harness and place.
 
-    `made` is None, and `series` is what its own document tells, where nothing is pinned: of a file.
+    `made` is None, and `series` is what its own document tells, where nothing is pinned: of a file. `notes` are what it
+    does not tell.
     """
 
     run: ComparedRun
@@ -65,6 +66,7 @@ class Side(NamedTuple):
     example: Callable[[Key, int], Awaitable[ReadExample]]
     series: Sequence[Series]
     made: Made | None
+    notes: Sequence[str] = ()
 
 
 class Comparison(NamedTuple):
@@ -112,14 +114,14 @@ async def side_of_run(results: ResultReader, views: Views, run_id: str) -> Side:
 
 
 async def compare(base: Side, head: Side, limit: int = FLIPS) -> Comparison:
-    """Compare two runs; `limit` flips are told."""
+    """Compare two runs; so many flips of each row are told."""
     compared = await asyncio.to_thread(compare_runs, base.recorded, head.recorded, head.series)
     matched = compared.matched
     document = ComparisonDocument(
         base=base.run,
         head=head.run,
         word=compared.word,
-        differences=tell_differences(base.made, head.made) if base.made and head.made else [NOT_PINNED],
+        differences=tell_differences(base.made, head.made) if base.made and head.made else [NOT_PINNED, *head.notes],
         shared=compared.overall.n,
         rows=compared.rows,
         overall=compared.overall,
@@ -129,7 +131,7 @@ async def compare(base: Side, head: Side, limit: int = FLIPS) -> Comparison:
             base_only=await _name(base, {key: one.shared.base_only for key, one in matched.items()}),
             head_only=await _name(head, {key: one.shared.head_only for key, one in matched.items()}),
         ),
-        flips_total=len(compared.flips),
+        flips_total=sum(map(len, compared.flips)),
     )
     return Comparison(document, _tell_flips(base, head, compared, limit))
 
@@ -162,7 +164,7 @@ async def _name(side: Side, places: Mapping[Key, Places]) -> LeftOut:
 
 
 async def _tell_flips(base: Side, head: Side, compared: Compared, limit: int) -> AsyncIterator[FlipDocument]:
-    for flip in compared.flips[:limit]:
+    for flip in (flip for flips in compared.flips for flip in flips[:limit]):
         key = (flip.series.suite, flip.harness)
         shared = compared.matched[key].shared
         before = await base.example(key, int(shared.base[flip.place]))

@@ -164,7 +164,7 @@ async def test_all_suites_with_weights_and_the_number_of_flips(tmp_path: Path) -
         ("other", "contains", False, "worse"),
     ]
     assert (document["base"]["suite"], document["base"]["suites"]) == (None, ["qa", "other"])
-    assert (document["overall"]["n"], document["flips_total"], len(document["flips"])) == (16, 16, 3)
+    assert (document["overall"]["n"], document["flips_total"], len(document["flips"])) == (16, 16, 6)
 
 
 async def test_what_can_not_be_compared(tmp_path: Path) -> None:

@@ -99,14 +99,14 @@ def test_one_word_for_two_runs(a: int, b: int, word: str) -> None:
     compared = compare_runs({A: recorded(20, 40), B: recorded(20, 40)}, head, series_of_plan(own, [A, B]))
     assert compared.word == word
     assert (compared.overall.n, compared.overall.difference) == (80, (a + b - 40) / 80)
-    assert len(compared.flips) == abs(a - 20) + abs(b - 20)
+    assert list(map(len, compared.flips)) == [row.flips for row in compared.rows] == [abs(a - 20), abs(b - 20)]
 
 
 def test_what_only_one_run_has_is_not_compared() -> None:
     """A harness of the base, one of the head, graders of one, examples of one; nothing at all."""
     own = plan(suite("qa", harness("a"), harness("b")))
     compared = compare_runs({A: recorded(1, 3, "old")}, {B: recorded(1, 2)}, series_of_plan(own, [A, B]))
-    assert (compared.rows[0].n, compared.overall.n, compared.flips) == (0, 0, [])
+    assert (compared.rows[0].n, compared.overall.n, compared.flips) == (0, 0, [[]])
     assert [len(compared.matched[key].shared.base_only) for key in (B, A)] == [0, 3]
     renamed = compare_runs({A: recorded(1, 3, "old")}, {A: recorded(2, 4)}, series_of_plan(own, [A]))
     assert (renamed.rows[0].n, renamed.rows[0].missing, renamed.overall.n) == (0, 3, 3)

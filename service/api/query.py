@@ -35,7 +35,7 @@ class CompareQuery(msgspec.Struct, frozen=True):
 
     base: Annotated[str, Meta(description="The run to compare with.")]
     head: Annotated[str, Meta(description="The run to judge.")]
-    limit: Annotated[int, Meta(ge=1, le=1000, description="How many flips to tell at most.")] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many flips of each row to tell at most.")] = 100
 
 
 ALLOWED = {

@@ -43,10 +43,14 @@ def regrade(**options: object) -> None:
 @click.option(
     "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
 )
+@click.option(
+    "--compare", nargs=2, metavar="A B", help="Compare two runs, by ids or result files: A the base, B the head."
+)
 def report(**options: object) -> None:
     """Show a past run again.
 
-    A result file, a run by its id, or the run that started last.
+    A result file, a run by its id, or the run that started last. With --compare two of them, example by example: exits
+    with 1 where B is worse than A.
     """
     import msgspec
 

@@ -146,6 +146,14 @@ async def open_log(path: Path) -> AsyncIterator[LogReader]:
         await reader.close()
 
 
+@asynccontextmanager
+async def open_past_run(logs: RunLogs, run_id: str) -> AsyncIterator[tuple[ResultReader, Views]]:
+    """Open the log that holds a run, for the time of a block. RunNotFound."""
+    async with open_log(await find_log_of(logs, run_id)) as reader:
+        views = await _views(reader)
+        yield ResultReader(reader, views), views
+
+
 async def _views(reader: LogReader) -> Views:
     views = Views()
     async for recorded in reader.read_ends():

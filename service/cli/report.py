@@ -10,15 +10,14 @@ from typing import Literal
 import click
 import msgspec
 
-from domain.errors import InvalidFiles, MatchspecError
-from domain.mistakes import Mistake
+from domain.errors import MatchspecError, Refused
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.cli.past_runs import PastRun, find_logs, read_past_run
 from service.cli.places import Places
 from service.cli.run_here import IS_RUN_ID
-from service.reports.document import decode
+from service.reports.document import decode, read_document
 from service.reports.markdown import markdown_report
 from service.reports.text import text_report
 
@@ -32,10 +31,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     show_all_failures: bool
     config: str | None
     db: str | None
+    compare: tuple[str, str] | None
 
 
 def report(options: Options) -> int:
-    """Print the report; gives the exit code, 0 whatever the verdict."""
+    """Print the report; gives the exit code: 0 whatever the verdict, 1 where a comparison found worse."""
     try:
         set_up_logging(os.environ)
         return run_loop(_report(options, os.environ, Path.cwd(), Path.home()))
@@ -44,24 +44,29 @@ def report(options: Options) -> int:
 
 
 async def _report(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> int:
+    if options.compare:
+        return await _compare(options, options.compare, Places(environment, cwd, home))
     past = await _find(options, environment, cwd, home)
     click.echo(_write(options, past, options.run), nl=False)
     return 0
 
 
+async def _compare(options: Options, pair: tuple[str, str], here: Places) -> int:
+    from service.cli.compare import compare_past
+
+    others = {"FILE or RUN_ID": options.run is not None, "--show-passing": options.show_passing}
+    clashing = [name for name, given in others.items() if given]
+    if clashing:
+        raise Refused(f"--compare does not go with {', '.join(clashing)}")
+    logs = find_logs(options.config, options.db, here)
+    return await compare_past(pair, logs, here.cwd, options.format, show_all=options.show_all_failures)
+
+
 async def _find(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> PastRun:
     if options.run is not None and not IS_RUN_ID.fullmatch(options.run):
-        return PastRun(_read_file(cwd / options.run, options.run), {})
+        return PastRun(read_document(cwd / options.run, options.run), {})
     logs = find_logs(options.config, options.db, Places(environment, cwd, home))
     return await read_past_run(logs, options.run)
-
-
-def _read_file(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a possible file name"
-        raise InvalidFiles([Mistake(f"can't be read: {reason}; neither is it the id of a run", file=name)]) from error
 
 
 def _write(options: Options, past: PastRun, name: str | None) -> str:

@@ -4,6 +4,7 @@ Fields that are not known here are ignored, and all that a reader can do without
 another version, or cut short by `?examples=none`, still has a report.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -122,6 +123,15 @@ def decode(content: bytes, file: str | None = None) -> ResultDocument:
         raise _not_a_result(str(error), file) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _not_a_result(why_not_json(content.decode(errors="replace"), error), file) from error
+
+
+def read_document(path: Path, name: str) -> bytes:
+    """Read a result file; InvalidFiles, naming it, where it can't be."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a possible file name"
+        raise InvalidFiles([Mistake(f"can't be read: {reason}; neither is it the id of a run", file=name)]) from error
 
 
 def _not_a_result(reason: str, file: str | None) -> InvalidFiles:

@@ -36,6 +36,18 @@ def shown_delta(score: float, threshold: float) -> str:
     return f"{score - threshold:+.{LONGEST}f}"
 
 
+def shown_signed(difference: float) -> str:
+    """Write a difference or a bound of one, such as `-0.035`; only 0 is written as nothing."""
+    if abs(difference) <= TOLERANCE:
+        return "0"
+    return next(text for digits in range(3, LONGEST + 1) if float(text := f"{difference:+.{digits}f}"))
+
+
+def shown_p(p_value: float) -> str:
+    """Write a p-value: three decimals, or how small it is at most."""
+    return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
+
+
 def shown_seconds(seconds: float) -> str:
     """Write a duration: `0.4 s`, `43 s`, `2 min 5 s`, `1 h 0 min`."""
     if seconds < 10:
