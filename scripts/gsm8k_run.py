@@ -1,12 +1,15 @@
 """Replays recorded answers to GSM8K questions through `matchspec serve`, and counts the right ones.
 
 Run it with `./scripts/gsm8k FOLDER`. FOLDER holds dataset.jsonl (a matchspec dataset) and, for each model, a file
-answers-*.jsonl with `input`, `output` and `is_correct`, the authors' own judgement. Nothing is written there.
+answers-*.jsonl with `input`, `output` and `is_correct`, the authors' own judgement. Nothing is written there. With
+`--compare`, two models are compared, the first in the order of the files being the base.
 """
 
 import argparse
 import contextlib
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,7 +36,7 @@ suites:
 """
 HARNESS = """\
 version: 1
-name: {model}
+name: gsm8k
 dataset: {dataset}
 model:
   type: http
@@ -52,24 +55,38 @@ def main() -> None:
     """Prints a line for each file of answers; exits 1 where a count is further from the authors' than 5."""
     parser = argparse.ArgumentParser(prog="./scripts/gsm8k", description="Counts right answers by a whole run.")
     parser.add_argument("folder", type=Path, help="holds dataset.jsonl and answers-*.jsonl")
-    folder = parser.parse_args().folder.resolve()
+    parser.add_argument("--compare", action="store_true", help="compare the first two models, example by example")
+    wanted = parser.parse_args()
+    folder = wanted.folder.resolve()
     files = sorted(folder.glob("answers-*.jsonl"))
     if not files or not (folder / "dataset.jsonl").is_file():
         raise SystemExit(f"gsm8k: {folder} must hold dataset.jsonl and at least one answers-*.jsonl")
     exit_on_signals()
     try:
-        near = [counted_near(folder / "dataset.jsonl", answers) for answers in files]
+        results = [run(folder / "dataset.jsonl", answers) for answers in files]
     except BrokenError as error:
         raise SystemExit(f"gsm8k: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    near = [counted_near(answers, result) for answers, result in zip(files, results, strict=True)]
+    if wanted.compare:
+        compare(*results[:2])
     raise SystemExit(0 if all(near) else 1)
 
 
-def counted_near(dataset: Path, answers: Path) -> bool:
-    """Runs one file of answers and prints its counts; whether ours is near the authors'. Raises BrokenError."""
+def compare(base: Document, head: Document) -> None:
+    """Prints how two results compare."""
+    with tempfile.TemporaryDirectory(prefix="matchspec-gsm8k-") as name:
+        files = [Path(name, f"{side}.json") for side in ("base", "head")]
+        for file, result in zip(files, (base, head), strict=True):
+            file.write_text(json.dumps(result), encoding="utf-8")
+        matchspec = Path(sys.executable).with_name("matchspec")
+        subprocess.run([matchspec, "report", "--compare", *files], check=False)
+
+
+def counted_near(answers: Path, result: Document) -> bool:
+    """Prints the counts of one file of answers; whether ours is near the authors'."""
     judged = sum(json.loads(line)["is_correct"] for line in answers.read_text(encoding="utf-8").splitlines())
-    result = run(dataset, answers)
     right = sum(example["passed"] for example in result["examples"])
     print(
         f"{answers.name}: {right} of {len(result['examples'])} right (its authors count {judged}), "
@@ -86,7 +103,7 @@ def run(dataset: Path, answers: Path) -> Document:
     model_url, url = f"http://127.0.0.1:{model_port}", f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="matchspec-gsm8k-") as name, contextlib.ExitStack() as servers:
         folder = Path(name)
-        config = write_files(folder, dataset, answers.stem, model_url + CHAT_PATH)
+        config = write_files(folder, dataset, model_url + CHAT_PATH)
         replay = python_script("replay_model.py", str(answers), "--port", str(model_port))
         serve = matchspec_serve(config, port, "--db", str(folder / "log.db"))
         servers.enter_context(running("the replaying model", replay, model_url + MODELS_PATH, folder / "model.log"))
@@ -98,9 +115,9 @@ def run(dataset: Path, answers: Path) -> Document:
     return result
 
 
-def write_files(folder: Path, dataset: Path, model: str, endpoint: str) -> Path:
+def write_files(folder: Path, dataset: Path, endpoint: str) -> Path:
     """Writes config and harness into a folder; the config's path."""
-    quoted = {"dataset": json.dumps(str(dataset)), "model": json.dumps(model), "endpoint": json.dumps(endpoint)}
+    quoted = {"dataset": json.dumps(str(dataset)), "endpoint": json.dumps(endpoint)}
     (folder / "harness.yml").write_text(HARNESS.format(**quoted), encoding="utf-8")
     config = folder / "matchspec.yml"
     config.write_text(CONFIG, encoding="utf-8")
