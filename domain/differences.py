@@ -75,7 +75,7 @@ def _differing_graders(base: _Place, head: _Place) -> Iterator[str]:
         if name not in before or name not in after:
             yield f"grader '{name}' is in the {'base' if name in before else 'head'} only"
             continue
-        fields = _differing_fields(before[name], after[name], beside=("threshold",))
+        fields = _differing_fields(before[name], after[name], beside=("name", "threshold"))
         if fields:
             yield f"grader '{name}': {fields}"
         marks = threshold_of(before[name], base.suite), threshold_of(after[name], head.suite)
