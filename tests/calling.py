@@ -33,7 +33,7 @@ def call(folder: Path, *arguments: str | Path, **variables: str) -> Called:
         result = CliRunner().invoke(
             main,
             list(map(str, arguments)),
-            env={**ours, "HOME": str(folder / "no-home"), **variables},
+            env={**ours, "HOME": str(folder / "no-home"), "COLUMNS": "100", **variables},
             catch_exceptions=False,
         )
     return Called(result.exit_code, result.stdout, result.stderr)
