@@ -11,6 +11,7 @@ from domain.events import (
     FORMAT,
     LOG,
     TYPES,
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -111,7 +112,7 @@ class Audit:
 
     def _fold(self, position: int, event: Event) -> None:
         match event:
-            case ExampleAnswered() | ExampleScored() | Resumed() | Finished():
+            case ExampleAnswered() | ExampleScored() | Resumed() | CancelRequested() | Finished():
                 pass
             case LogCreated(format=number, log_id=log_id):
                 if number != FORMAT:

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-Status = Literal["running", "passed", "failed", "error"]
-FinalStatus = Literal["passed", "failed", "error"]
+Status = Literal["running", "passed", "failed", "error", "cancelled"]
+FinalStatus = Literal["passed", "failed", "error", "cancelled"]
 Verdict = Literal["PASS", "FAIL"]
 
 LOG = "log"
@@ -152,6 +152,13 @@ class Resumed(Fact, frozen=True, kw_only=True):
     changed: list[str] = []
 
 
+class CancelRequested(Fact, frozen=True, kw_only=True):
+    """Someone asked for the run to end: from which address, with which program. No answer or score follows."""
+
+    client: str | None = None
+    user_agent: str | None = None
+
+
 class Row(Fact, frozen=True, kw_only=True):
     """One line of the decision. `harness` is null when pooled over a suite; n = 0 has no score and no interval.
 
@@ -188,7 +195,7 @@ class Information(Fact, frozen=True, kw_only=True):
 
 
 class Finished(Fact, frozen=True, kw_only=True):
-    """The run is over. `verdict` is absent when `status` is `error`; times are seconds.
+    """The run is over. `verdict` is absent when `status` is `error` or `cancelled`; times are seconds.
 
     `examples` counts askings (an example times its repeats), `passed` examples. `usage` sums what was reported,
     `cost` what it comes to where a harness gives prices.
@@ -209,7 +216,17 @@ class Finished(Fact, frozen=True, kw_only=True):
     cost: float | None = None
 
 
-Event = LogCreated | LogAccepted | Started | ExamplesPinned | ExampleAnswered | ExampleScored | Resumed | Finished
+Event = (
+    LogCreated
+    | LogAccepted
+    | Started
+    | ExamplesPinned
+    | ExampleAnswered
+    | ExampleScored
+    | Resumed
+    | CancelRequested
+    | Finished
+)
 
 TYPES: dict[str, type[Event]] = {
     "log_created": LogCreated,
@@ -219,6 +236,7 @@ TYPES: dict[str, type[Event]] = {
     "example_answered": ExampleAnswered,
     "example_scored": ExampleScored,
     "resumed": Resumed,
+    "cancel_requested": CancelRequested,
     "finished": Finished,
 }
 

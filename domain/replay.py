@@ -8,6 +8,7 @@ import msgspec
 from domain.codec import type_name
 from domain.errors import RunClosed, WrongVersion
 from domain.events import (
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -21,7 +22,19 @@ from domain.events import (
 )
 from domain.marks import Marks, marks_of
 from domain.plan import Plan
-from domain.run import Key, Run, finish, is_done, pin_examples, record_answer, record_score, resume, so_far, start
+from domain.run import (
+    Key,
+    Run,
+    cancel,
+    finish,
+    is_done,
+    pin_examples,
+    record_answer,
+    record_score,
+    resume,
+    so_far,
+    start,
+)
 from domain.verdict import NOTHING_HELD
 
 KEPT = 20
@@ -85,6 +98,8 @@ class Replay:
                 return record_score(self.run, self._judge(event))
             case Resumed():
                 return resume(self.run, event.process, event.after == "crash", event.changed)
+            case CancelRequested():
+                return cancel(self.run, self._plan, event, at)
             case Finished():
                 self.end = event
                 return [self._decide_end(event, at)]

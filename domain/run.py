@@ -9,6 +9,7 @@ from typing import assert_never
 
 from domain.errors import RunClosed, WrongVersion
 from domain.events import (
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -37,7 +38,7 @@ class Run:
     """A run's state; what belongs to one asking stands at the place `row * repeats + repeat` of its harness.
 
     `recorded` marks the scored askings, `answered` has the event's version of those answered but not scored yet;
-    `crashes` counts takeovers since the last score.
+    `crashes` counts takeovers since the last score; once `cancelled`, only the end may follow.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Run:
         self.answered: dict[Key, dict[int, int]] = {}
         self.tallies: dict[Key, Tally] = {}
         self.crashes = 0
+        self.cancelled = False
         self.finished = False
 
     @property
@@ -85,6 +87,8 @@ class Run:
                 self._take_score(event)
             case Resumed():
                 self.crashes += event.after == "crash"
+            case CancelRequested():
+                self.cancelled = True
             case Finished():
                 self.finished = True
             case LogCreated() | LogAccepted():
@@ -123,20 +127,20 @@ def start(run: Run, started: Started) -> list[Event]:
 
 def pin_examples(run: Run, pinned: ExamplesPinned) -> list[Event]:
     """Name the examples of a run whose datasets were too large for its start."""
-    _open(run)
+    _going_on(run)
     return [] if run.pinned else [pinned]
 
 
 def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
     """Record an answer before it is graded, once: saying it again changes nothing."""
-    _open(run)
+    _going_on(run)
     key, place = (answered.suite, answered.harness), run.place(answered)
     return [] if run.recorded[key][place] or place in run.answered[key] else [answered]
 
 
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
     """Record an asking, once: saying it again changes nothing. ValueError for a score outside 0-1, NaN included."""
-    _open(run)
+    _going_on(run)
     if not all(0 <= score <= 1 for score in scored.scores.values()):
         raise ValueError(f"a score must be in 0-1: {scored.scores}")
     return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
@@ -144,7 +148,7 @@ def record_score(run: Run, scored: ExampleScored) -> list[Event]:
 
 def resume(run: Run, process: str, crashed: bool, changed: list[str]) -> list[Event]:
     """Note that another process goes on with the run."""
-    _open(run)
+    _going_on(run)
     left = run.total - run.completed
     return [Resumed(process=process, left=left, after="crash" if crashed else "stop", changed=changed)]
 
@@ -157,9 +161,12 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
 def finish(run: Run, plan: Plan, at: str, held: Held = NOTHING_HELD) -> list[Finished]:
     """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict.
 
-    `held` is what `baseline.hold` gives for it, where its plan names a baseline.
+    `held` is what `baseline.hold` gives for it, where its plan names a baseline. A run that was cancelled ends without
+    a verdict, however many examples it has.
     """
     _open(run)
+    if run.cancelled:
+        return [_cancelled(run, plan, at)]
     if not is_done(run, plan):
         raise WrongVersion("examples are missing")
     tallies = _begun(run)
@@ -199,6 +206,20 @@ def so_far(run: Run, plan: Plan | None, error: str | None, at: str) -> Finished:
     return _finished(run, plan, Outcome("error", None, rows, informational, error, []), at)
 
 
+def cancel(run: Run, plan: Plan, requested: CancelRequested, at: str) -> list[Event]:
+    """End a run because someone asked for it, with the rows it has. Request and end are recorded together."""
+    _going_on(run)
+    return [requested, _cancelled(run, plan, at)]
+
+
+def _cancelled(run: Run, plan: Plan, at: str) -> Finished:
+    rows, informational = make_rows(plan, run.tallies), make_informational(plan, run.tallies)
+    total = f" of {run.total}" if run.pinned else ""
+    asked = "askings" if any(harness.repeats > 1 for harness in run.harnesses.values()) else "examples"
+    warning = f"cancelled when {run.completed}{total} {asked} were recorded"
+    return _finished(run, plan, Outcome("cancelled", None, rows, informational, None, [warning]), at)
+
+
 def _finished(run: Run, plan: Plan | None, outcome: Outcome, at: str) -> Finished:
     tallies = run.tallies.values()
     return Finished(
@@ -221,3 +242,9 @@ def _finished(run: Run, plan: Plan | None, outcome: Outcome, at: str) -> Finishe
 def _open(run: Run) -> None:
     if run.finished or not run.version:
         raise RunClosed
+
+
+def _going_on(run: Run) -> None:
+    _open(run)
+    if run.cancelled:
+        raise RunClosed("the run was cancelled; nothing more can be recorded for it")

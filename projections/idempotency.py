@@ -3,6 +3,7 @@
 from typing import NamedTuple, assert_never
 
 from domain.events import (
+    CancelRequested,
     ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
@@ -39,6 +40,7 @@ class KeyedRuns:
                 | ExampleAnswered()
                 | ExampleScored()
                 | Resumed()
+                | CancelRequested()
                 | Finished()
                 | LogCreated()
                 | LogAccepted()

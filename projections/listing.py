@@ -5,6 +5,7 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from domain.events import (
+    CancelRequested,
     ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
@@ -53,7 +54,15 @@ class Listing:
             case Finished(status=status, verdict=verdict):
                 run = self._runs[recorded.run_id]
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
-            case ExamplesPinned() | ExampleAnswered() | ExampleScored() | Resumed() | LogCreated() | LogAccepted():
+            case (
+                ExamplesPinned()
+                | ExampleAnswered()
+                | ExampleScored()
+                | Resumed()
+                | CancelRequested()
+                | LogCreated()
+                | LogAccepted()
+            ):
                 pass
             case _:
                 assert_never(recorded.event)

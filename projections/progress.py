@@ -5,6 +5,7 @@ from typing import assert_never
 import msgspec
 
 from domain.events import (
+    CancelRequested,
     ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
@@ -48,7 +49,7 @@ class ProgressView:
                 self._runs[recorded.run_id].total = _total(harnesses)
             case Finished():
                 del self._runs[recorded.run_id]
-            case ExampleAnswered() | Resumed() | LogCreated() | LogAccepted():
+            case ExampleAnswered() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

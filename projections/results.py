@@ -7,6 +7,7 @@ from typing import NamedTuple, assert_never
 
 from domain.chain import Head
 from domain.events import (
+    CancelRequested,
     ExampleAnswered,
     ExampleScored,
     ExamplesPinned,
@@ -82,7 +83,7 @@ class Result:
                 self.finished, self.finished_at = event, recorded.at
                 self.end = Head(recorded.position, recorded.hash)
                 self.warnings += event.warnings
-            case LogCreated() | LogAccepted():
+            case CancelRequested() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

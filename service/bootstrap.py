@@ -17,6 +17,7 @@ from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
 from service.api.backend import Api
+from service.execution.cancelling import Canceller
 from service.execution.idempotency import Keys
 from service.execution.old_runs import FindLog, OldRuns
 from service.execution.pace import Paces
@@ -154,5 +155,14 @@ def _build(
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock, Keys(views.keyed))
-    api = Api(views, results, starter, Regrader(world, queue, starter, config.path), config, world.log, asyncio.Lock())
+    api = Api(
+        views,
+        results,
+        starter,
+        Regrader(world, queue, starter, config.path),
+        Canceller(world, queue),
+        config,
+        world.log,
+        asyncio.Lock(),
+    )
     return Service(settings, api, world, queue)

@@ -9,6 +9,7 @@ from run_events import answered, finished, graded, pinned, scored, started
 
 from domain.events import (
     LOG,
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -49,7 +50,7 @@ def streams(draw: st.DrawFn) -> list[Event]:
     for place in draw(st.lists(st.integers(first, len(events)), max_size=3)):
         events.insert(place, draw(take_overs()))
     events = events[: draw(st.integers(1, len(events)))] if draw(st.booleans()) else events
-    return [*events, draw(ends(events))] if draw(st.booleans()) else events
+    return [*events, *draw(ends(events))] if draw(st.booleans()) else events
 
 
 @st.composite
@@ -106,11 +107,13 @@ def take_overs(draw: st.DrawFn) -> Event:
 
 
 @st.composite
-def ends(draw: st.DrawFn, events: Sequence[Event]) -> Event:
+def ends(draw: st.DrawFn, events: Sequence[Event]) -> list[Event]:
     """The end of a run with these events."""
-    status, verdict = draw(st.sampled_from([("passed", "PASS"), ("failed", "FAIL"), ("error", None)]))
+    kinds = [("passed", "PASS"), ("failed", "FAIL"), ("error", None), ("cancelled", None)]
+    status, verdict = draw(st.sampled_from(kinds))
     examples = sum(isinstance(event, ExampleScored) for event in events)
-    return finished(status=status, verdict=verdict, examples=examples, warnings=draw(WARNINGS))
+    end = finished(status=status, verdict=verdict, examples=examples, warnings=draw(WARNINGS))
+    return [CancelRequested(client="10.0.0.7"), end] if status == "cancelled" else [end]
 
 
 @st.composite

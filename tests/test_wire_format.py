@@ -7,6 +7,7 @@ import pytest
 from domain.codec import decode, encode, type_name
 from domain.events import (
     TYPES,
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -31,6 +32,7 @@ NAMES = {
     "example_answered": ExampleAnswered,
     "example_scored": ExampleScored,
     "resumed": Resumed,
+    "cancel_requested": CancelRequested,
     "finished": Finished,
 }
 D1, D2 = "1f" * 32, "2e" * 32
@@ -84,6 +86,7 @@ LEAST: dict[str, tuple[str, Event]] = {
         ),
     ),
     "resumed": ('{"process":"p","left":3,"after":"crash"}', Resumed(process="p", left=3, after="crash")),
+    "cancel_requested": ("{}", CancelRequested()),
     "finished": (
         '{"status":"error","rows":[{"name":"contains","threshold":0.5,"passed":false,"n":0,"suite":"qa",'
         '"harness":null}],"examples":0,"passed":0,"model_errors":0,"grader_errors":0,"duration_seconds":0.25}',
@@ -169,6 +172,10 @@ FULL: dict[str, tuple[str, Event]] = {
             details={"judge": {"reply": "8"}},
             secrets=["KEY"],
         ),
+    ),
+    "cancel_requested": (
+        '{"client":"10.0.0.7","user_agent":"curl/8"}',
+        CancelRequested(client="10.0.0.7", user_agent="curl/8"),
     ),
     "resumed": (
         '{"process":"p","left":3,"after":"stop","changed":["ask.py has changed"]}',

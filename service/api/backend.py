@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from projections.views import Views
+from service.execution.cancelling import Canceller
 from service.execution.regrading import Regrader
 from service.execution.starting import Starter
 from service.log.reading import LogReader
@@ -18,6 +19,7 @@ class Api(NamedTuple):
     results: ResultReader
     starter: Starter
     regrader: Regrader
+    canceller: Canceller
     config: OwnConfig
     log: LogReader
     comparing: asyncio.Lock

@@ -52,7 +52,7 @@ def _operation(operation: Operation, keyed: bool, guarded: bool) -> Schema:
         "operationId": operation.name,
         "summary": operation.text,
         "parameters": list(_parameters(operation)),
-        "responses": {str(operation.status): _answer(operation), **_refusals(operation, keyed, guarded)},
+        "responses": {**_answers(operation), **_refusals(operation, keyed, guarded)},
     }
     if operation.body:
         described["requestBody"] = {"required": False, "content": {JSON: {"schema": _reference(operation.body)}}}
@@ -82,8 +82,12 @@ def _parameter(place: str, name: str, text: str, schema: Schema) -> Schema:
     return {"name": name, "in": place, "description": text, "required": place == "path", "schema": schema}
 
 
-def _answer(operation: Operation) -> Schema:
-    answer: Schema = {"description": HTTPStatus(operation.status).phrase}
+def _answers(operation: Operation) -> Schema:
+    return {str(status): _answer(operation, status) for status in (operation.status, *operation.also)}
+
+
+def _answer(operation: Operation, status: int) -> Schema:
+    answer: Schema = {"description": HTTPStatus(status).phrase}
     if isinstance(operation.answer, str):
         answer["content"] = {operation.answer: {}}
     else:

@@ -52,8 +52,9 @@ class Link(NamedTuple):
 class Operation(NamedTuple):
     """One method of one path: what it takes, what it answers when all is well, and which of our errors it may give.
 
-    `answer` is the document, or a media type for anything else; the fields of `query` have their texts in `Meta`. What
-    stands before every route (401, 403, 413) is added by itself, and so is HEAD to a GET.
+    `answer` is the document, or a media type for anything else; `also` are further statuses with the same document.
+    The fields of `query` have their texts in `Meta`. What stands before every route (401, 403, 413) is added by itself,
+    and so is HEAD to a GET.
     """
 
     method: Literal["GET", "POST"]
@@ -62,6 +63,7 @@ class Operation(NamedTuple):
     text: str
     answer: type[msgspec.Struct] | str
     status: int = 200
+    also: tuple[int, ...] = ()
     body: type[msgspec.Struct] | None = None
     path_fields: tuple[Field, ...] = ()
     query: type[msgspec.Struct] | None = None
@@ -155,6 +157,20 @@ OPERATIONS: tuple[Operation, ...] = (
             TooManyRuns,
             LogUnavailable,
         ),
+    ),
+    Operation(
+        "POST",
+        "/results/{run_id}/cancel",
+        "cancel",
+        "End a run: 202. Its calls in flight are aborted. 200 where it was over before.",
+        RunDocument,
+        status=202,
+        also=(200,),
+        body=NoFields,
+        path_fields=(RUN_ID,),
+        answer_headers=(LOCATION,),
+        links=(Link("getResult", "run_id", "run_id"),),
+        problems=(InvalidRequest, RunNotFound, UnsupportedMedia, LogUnavailable),
     ),
     Operation(
         "GET",

@@ -12,7 +12,7 @@ from domain.mistakes import Mistake
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-_Status = Literal["passed", "failed", "running", "error"]
+_Status = Literal["passed", "failed", "running", "error", "cancelled"]
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ ALLOWED = {
     "at": "must be a whole number, from 1 to the number of the run's events",
     "limit": "must be a whole number from 1 to 1000",
     "offset": "must be a whole number from 0 on",
-    "status": "must be passed, failed, running or error",
+    "status": "must be passed, failed, running, error or cancelled",
 }
 
 

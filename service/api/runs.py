@@ -37,12 +37,23 @@ async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], stat
     return await _accepted(api, await api.regrader.start(run_id, read_caller(request)))
 
 
-async def _accepted(api: Api, run_id: str) -> Response[bytes]:
+@post("/results/{run_id:str}/cancel")
+async def cancel(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """End a run: 202; 200 where it was over before."""
+    api: Api = state.api
+    await read_body(request, NoFields)
+    if api.views.listing.get(run_id) is None:
+        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    ended = await api.canceller.cancel(run_id, read_caller(request))
+    return await _accepted(api, run_id, status=202 if ended else 200)
+
+
+async def _accepted(api: Api, run_id: str, status: int = 202) -> Response[bytes]:
     listed = api.views.listing.get(run_id)
     if listed is None:
         raise RunNotFound
     document = documents.accepted(listed, await api.results.result(run_id))
-    return send_json(document, status=202, headers={"Location": documents.results_url(run_id)})
+    return send_json(document, status=status, headers={"Location": documents.results_url(run_id)})
 
 
 @route("/results/{run_id:str}", http_method=READING)

@@ -48,6 +48,13 @@ class Queue:
         self._waiting.append((run_id, taken_over))
         self._fill()
 
+    def drop(self, run_id: str) -> None:
+        """Let go of a run that is over: it does not begin, and its calls in flight are aborted."""
+        self._waiting = deque(one for one in self._waiting if one[0] != run_id)
+        for task in self._active:
+            if task.get_name() == run_id:
+                task.cancel()
+
     async def stop(self) -> None:
         """Begin no run, give those at work GRACE_SECONDS, then end them. The next start goes on with them."""
         self._stopped = True

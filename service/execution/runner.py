@@ -41,14 +41,16 @@ class Runner:
     async def _go_on(self) -> Exception | None:
         try:
             await self._carry()
-        except RunClosed:
-            return None
         except Exception as error:  # noqa: BLE001 - it is recorded in the run
-            return _first(error)
+            first = _first(error)
+            return None if isinstance(first, RunClosed) else first
         return None
 
     async def _carry(self) -> None:
         plan = await self._plan()
+        if self._run.cancelled:
+            await self._insist(lambda run, at: finish(run, plan, at))
+            return
         if self._taken_over and crashes_too_often(self._run, self._world.log.crashed):
             raise MatchspecError(f"given up: {MAX_CRASHES} crashes in a row without one new score")
         if not self._run.pinned:
