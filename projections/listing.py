@@ -41,17 +41,20 @@ class Page(NamedTuple):
 
 
 class Listing:
-    """Every run of the log, in the log's order."""
+    """Every run of the log, in the log's order. `changed`: position and time of the last event that changed it."""
 
     def __init__(self) -> None:
+        self.changed = (0, "")
         self._runs: dict[str, ListedRun] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
             case Started(suite=suite, suites=suites, regrades=regrades):
+                self.changed = (recorded.position, recorded.at)
                 self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at, regrades=regrades)
             case Finished(status=status, verdict=verdict):
+                self.changed = (recorded.position, recorded.at)
                 run = self._runs[recorded.run_id]
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
             case (

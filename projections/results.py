@@ -89,6 +89,11 @@ class Result:
                 assert_never(recorded.event)
 
     @property
+    def version(self) -> int:
+        """That of the run's last event."""
+        return self._last_version
+
+    @property
     def whole(self) -> bool:
         """Whether every event of the run went in: a finished run's are not read at start."""
         return self.finished is not None and self._events == self._last_version

@@ -12,7 +12,7 @@ from projections.results import Results
 class Views:
     """What readers are answered from. The same `apply` serves live and when the log is read again.
 
-    `watch`, if any, is called for each event once it is shown.
+    `watchers` are called for each event once it is shown.
     """
 
     def __init__(self) -> None:
@@ -21,13 +21,13 @@ class Views:
         self.results = Results()
         self.keyed = KeyedRuns()
         self.position = 0
-        self.watch: Callable[[Recorded], None] | None = None
+        self.watchers: list[Callable[[Recorded], None]] = []
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event; the events of one run come in their order."""
         if recorded.run_id != LOG:
             for view in (self.listing, self.progress, self.results, self.keyed):
                 view.apply(recorded)
-            if self.watch:
-                self.watch(recorded)
+            for watch in self.watchers:
+                watch(recorded)
         self.position = max(self.position, recorded.position)

@@ -17,6 +17,7 @@ from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
 from service.api.backend import Api
+from service.api.event_pages import EventPages
 from service.execution.cancelling import Canceller
 from service.execution.idempotency import Keys
 from service.execution.old_runs import FindLog, OldRuns
@@ -31,6 +32,7 @@ from service.files.config import ConfigFiles, secret_names
 from service.log.event_log import EventLog
 from service.log.signing import load_signer
 from service.models.transport import open_transport
+from service.news import News
 from service.results import ResultReader
 from service.suites import GivenConfig, OwnConfig
 from service.writer import Writer
@@ -63,6 +65,7 @@ class Service:
         self.results = api.results
         self.starter = api.starter
         self.regrader = api.regrader
+        self.news = api.news
         self.unfinished = api.views.listing.unfinished()
         self._settings = settings
         self._api = api
@@ -83,7 +86,8 @@ class Service:
             self._queue.put(run_id, taken_over=True)
 
     async def stop(self) -> None:
-        """Make no new model call; record what is in flight, within a limit."""
+        """Let nobody wait any more, and make no new model call; record what is in flight, within a limit."""
+        self.news.close()
         self._world.stopping.set()
         await self._queue.stop()
 
@@ -150,6 +154,8 @@ def _build(
     def carry(run_id: str, taken_over: bool) -> Coroutine[None, None, None]:
         return Runner(world, run_id, taken_over).carry()
 
+    news = News()
+    views.watchers.append(news.tell)
     queue = Queue(carry, settings.limits)
     world.writer.on_found = partial(queue.put, taken_over=False)
     own = GivenConfig if settings.given else OwnConfig
@@ -164,5 +170,7 @@ def _build(
         config,
         world.log,
         asyncio.Lock(),
+        news,
+        EventPages(world.log),
     )
     return Service(settings, api, world, queue)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from doc_pages import API, LOG_FORMAT, README, VERDICT, block, commands, marked_tables, write_files
-from live import Document, Live, in_process, run_through, serving, wait_for_end
+from live import Document, Live, in_process, run_through, run_to_end, serving, wait_for_end
 from server import MATCHSPEC
 
 
@@ -113,6 +113,21 @@ def test_the_request_with_a_key_gives_one_run(server: Live) -> None:
     """The command of docs/api.md, given twice, names the same run."""
     first, second = (json.loads(shell(block(API, "key"), server).stdout) for _ in range(2))
     assert first["run_id"] == second["run_id"]
+
+
+@pytest.mark.slow
+@needs("curl")
+def test_the_other_commands_of_the_api_do_what_they_say(server: Live) -> None:
+    """A run that is over: its events up to the end, 304 for its tag, and a cancel that changes nothing."""
+    with server.client() as client:
+        run_id = run_to_end(client, suite="shouting")["run_id"]
+    events, tag, cancel = (
+        shell(block(API, name), server, RUN_ID=run_id).stdout for name in ("events", "etag", "cancel")
+    )
+    assert events.startswith("retry: 1000\n\nid: 1\nevent: started\ndata: {")
+    assert "\n\nid: 6\nevent: finished\n" in events
+    assert tag == "304\n"
+    assert json.loads(cancel)["status"] == "passed"
 
 
 async def test_the_readme_tells_what_the_lower_bound_does(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Watched:
             if listed and result and progress:
                 self.shown[recorded.version] = msgspec.json.encode(documents.running(listed, progress, result.warnings))
 
-        views.watch = note
+        views.watchers.append(note)
 
 
 async def live_through(config: Path, project: Project, watched: Watched) -> tuple[str, list[bytes], bytes]:

@@ -12,13 +12,26 @@ from service.api.about import description, health, list_suites
 from service.api.asgi import App
 from service.api.backend import Api
 from service.api.comparisons import compare_runs
+from service.api.event_stream import get_events
 from service.api.guard import Guard
 from service.api.openapi import describe
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.api.run_log import get_log
 from service.api.runs import cancel, get_result, list_results, regrade, run
 
-ROUTES = [run, get_result, get_log, list_results, regrade, compare_runs, cancel, list_suites, health, description]
+ROUTES = [
+    run,
+    get_result,
+    get_events,
+    get_log,
+    list_results,
+    regrade,
+    compare_runs,
+    cancel,
+    list_suites,
+    health,
+    description,
+]
 
 
 def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:

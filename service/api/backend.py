@@ -4,10 +4,12 @@ import asyncio
 from typing import NamedTuple
 
 from projections.views import Views
+from service.api.event_pages import EventPages
 from service.execution.cancelling import Canceller
 from service.execution.regrading import Regrader
 from service.execution.starting import Starter
 from service.log.reading import LogReader
+from service.news import News
 from service.results import ResultReader
 from service.suites import OwnConfig
 
@@ -23,3 +25,5 @@ class Api(NamedTuple):
     config: OwnConfig
     log: LogReader
     comparing: asyncio.Lock
+    news: News
+    event_pages: EventPages

@@ -83,7 +83,8 @@ def _parameter(place: str, name: str, text: str, schema: Schema) -> Schema:
 
 
 def _answers(operation: Operation) -> Schema:
-    return {str(status): _answer(operation, status) for status in (operation.status, *operation.also)}
+    full = {str(status): _answer(operation, status) for status in (operation.status, *operation.also)}
+    return full | {str(status): {"description": HTTPStatus(status).phrase} for status in operation.bare}
 
 
 def _answer(operation: Operation, status: int) -> Schema:

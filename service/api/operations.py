@@ -25,8 +25,8 @@ from domain.idempotency import HEADER
 from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
 from service.api.examples import ResultDocument
-from service.api.media import JSON, JSON_LINES
-from service.api.query import CompareQuery, ListQuery, ResultQuery
+from service.api.media import EVENT_STREAM, JSON, JSON_LINES
+from service.api.query import CompareQuery, EventsQuery, ListQuery, ResultQuery
 from service.comparison_document import ComparisonDocument
 from service.execution.starting import RunRequest
 
@@ -52,9 +52,9 @@ class Link(NamedTuple):
 class Operation(NamedTuple):
     """One method of one path: what it takes, what it answers when all is well, and which of our errors it may give.
 
-    `answer` is the document, or a media type for anything else; `also` are further statuses with the same document.
-    The fields of `query` have their texts in `Meta`. What stands before every route (401, 403, 413) is added by itself,
-    and so is HEAD to a GET.
+    `answer` is the document, or a media type for anything else; `also` are further statuses with the same document,
+    `bare` those without any. The fields of `query` have their texts in `Meta`. What stands before every route (401,
+    403, 413) is added by itself, and so is HEAD to a GET.
     """
 
     method: Literal["GET", "POST"]
@@ -64,6 +64,7 @@ class Operation(NamedTuple):
     answer: type[msgspec.Struct] | str
     status: int = 200
     also: tuple[int, ...] = ()
+    bare: tuple[int, ...] = ()
     body: type[msgspec.Struct] | None = None
     path_fields: tuple[Field, ...] = ()
     query: type[msgspec.Struct] | None = None
@@ -83,6 +84,9 @@ IDEMPOTENCY_KEY = Field(
     "A key of the client's choice. The same key and the same body give the same run, for ever. Quotes around it are "
     "not part of it.",
 )
+LAST_EVENT_ID = Field("Last-Event-ID", Annotated[int, Meta(ge=0)], "Begin behind this event; counts before `after`.")
+IF_NONE_MATCH = Field("If-None-Match", str, "Tags of what the client has: 304 where one of them is that of the answer.")
+ETAG = Field("ETag", str, "Says which state this is.")
 LOCATION = Field("Location", str, "Where the results are.")
 RETRY_AFTER = Field("Retry-After", int, "After how many seconds to try again.")
 READING = (RunNotFound, LogUnavailable)
@@ -120,8 +124,22 @@ OPERATIONS: tuple[Operation, ...] = (
         "getResult",
         "Give a run's status and, once it is over, its results.",
         ResultDocument,
+        bare=(304,),
         path_fields=(RUN_ID,),
+        headers=(IF_NONE_MATCH,),
         query=ResultQuery,
+        problems=(*READING, EventNotFound, InvalidRequest),
+    ),
+    Operation(
+        "GET",
+        "/results/{run_id}/events",
+        "getEvents",
+        "Give the run's events while they happen, as server-sent events. 204 to a reader that has them all.",
+        EVENT_STREAM,
+        bare=(204,),
+        path_fields=(RUN_ID,),
+        query=EventsQuery,
+        headers=(LAST_EVENT_ID,),
         problems=(*READING, EventNotFound, InvalidRequest),
     ),
     Operation(
@@ -178,6 +196,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "listResults",
         "List the runs, newest first.",
         ListDocument,
+        bare=(304,),
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
         query=ListQuery,
         problems=(InvalidRequest,),
     ),

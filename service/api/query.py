@@ -13,6 +13,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 _Status = Literal["passed", "failed", "running", "error", "cancelled"]
+_WAIT = "Answer when the run is over, at the latest after so many seconds."
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -24,10 +25,17 @@ class ListQuery(msgspec.Struct, frozen=True):
     offset: Annotated[int, Meta(ge=0, description="How many of the newest to leave out.")] = 0
 
 
+class EventsQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /results/{run_id}/events`."""
+
+    after: Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="Begin behind this event.")] | UnsetType = UNSET
+
+
 class ResultQuery(msgspec.Struct, frozen=True):
     """The query of `GET /results/{run_id}`."""
 
     at: Annotated[int, Meta(description="The document as it stood after this event of the run.")] | UnsetType = UNSET
+    wait: Annotated[int, Meta(ge=1, le=60, description=_WAIT)] | UnsetType = UNSET
 
 
 class CompareQuery(msgspec.Struct, frozen=True):
@@ -39,6 +47,8 @@ class CompareQuery(msgspec.Struct, frozen=True):
 
 
 ALLOWED = {
+    "after": "must be the number of one of the run's events, or 0",
+    "wait": "must be a whole number of seconds from 1 to 60",
     "at": "must be a whole number, from 1 to the number of the run's events",
     "limit": "must be a whole number from 1 to 1000",
     "offset": "must be a whole number from 0 on",

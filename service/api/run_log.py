@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import msgspec
 from litestar import route
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -10,26 +9,9 @@ from litestar.response import Stream
 
 from domain.errors import RunNotFound
 from service.api.backend import Api
+from service.api.log_line import log_line
 from service.api.media import JSON_LINES, READING
-from service.log.reading import LogReader, StoredEvent
-
-_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
-"""JSON has them between its tokens only, where a space means the same."""
-
-_encode = msgspec.json.Encoder().encode
-
-
-class LogLine(msgspec.Struct):
-    """An event as it is stored, on a line: `body` with its own bytes, the hashes in hex."""
-
-    position: int
-    run_id: str
-    version: int
-    type: str
-    at: str
-    body: msgspec.Raw
-    leaf: str
-    hash: str
+from service.log.reading import LogReader
 
 
 @route("/results/{run_id:str}/log", http_method=READING)
@@ -45,10 +27,4 @@ async def get_log(run_id: FromPath[str], state: State) -> Stream:
 async def _lines(log: LogReader, run_id: str, last: int) -> AsyncIterator[bytes]:
     """A page at a time: a client that reads slowly holds up nothing but its own page."""
     async for page in log.read_stored(run_id, up_to=last):
-        yield b"".join(map(_line, page))
-
-
-def _line(stored: StoredEvent) -> bytes:
-    body = msgspec.Raw(stored.body.translate(_LINE_BREAKS))
-    line = LogLine(*stored[:5], body, stored.leaf.hex(), stored.hash.hex())
-    return _encode(line) + b"\n"
+        yield b"".join(log_line(stored) + b"\n" for stored in page)

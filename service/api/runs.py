@@ -16,6 +16,8 @@ from service.api.body import NoFields, read_body, read_caller
 from service.api.media import JSON, READING, send_json
 from service.api.past import past_document
 from service.api.query import ListQuery, ResultQuery, read_query
+from service.api.tags import send_not_modified, tag_of_listing, tag_of_run, with_tag
+from service.api.waiting import wait_for_end
 from service.execution.starting import RunRequest
 
 
@@ -68,12 +70,17 @@ async def get_result(
     query = read_query(request.query_params.multi_items(), ResultQuery)
     if query.at is not UNSET:
         return Stream(await past_document(api.results, run_id, query.at), media_type=JSON)
+    if query.wait is not UNSET and listed.finished_at is None:
+        await wait_for_end(api.news, run_id, query.wait, request.receive)
+    tag = tag_of_run(api.views, listed, None)
+    if not_modified := send_not_modified(request, tag):
+        return not_modified
     result = await api.results.result(run_id)
     if result.finished is None:
         progress = api.views.progress.get(run_id) or Progress(0, 0.0)
-        return send_json(documents.running(listed, progress, result.warnings))
+        return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
     parts = documents.stream(documents.finished(listed, result), api.results.entries(run_id, result))
-    return Stream(parts, media_type=JSON)
+    return Stream(parts, media_type=JSON, headers=with_tag(tag))
 
 
 @route("/results", http_method=READING)
@@ -83,6 +90,9 @@ async def list_results(request: Request[Any, Any, State], state: State) -> Respo
         raise RunNotFound("/results/ is to be followed by a run id; the listing is at /results")
     api: Api = state.api
     query = read_query(request.query_params.multi_items(), ListQuery)
+    tag = tag_of_listing(api.views, query)
+    if not_modified := send_not_modified(request, tag):
+        return not_modified
     suite = None if query.suite is UNSET else query.suite
     page = api.views.listing.page(suite, query.status or None, query.limit, query.offset)
-    return send_json(documents.listing(page, query.limit, query.offset))
+    return send_json(documents.listing(page, query.limit, query.offset), headers=with_tag(tag))

@@ -79,4 +79,4 @@ class RunHere:
 
     def watch(self, tell: Callable[[Recorded], None]) -> None:
         """Call for each event as it is shown."""
-        self._service.views.watch = tell
+        self._service.views.watchers.append(tell)

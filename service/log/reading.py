@@ -107,13 +107,15 @@ class LogReader:
             yield page
             position = page[-1].position
 
-    async def read_stored(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[StoredEvent]]:
+    async def read_stored(
+        self, run_id: str, after: int = 0, up_to: int = NEVER, page_bytes: int = PAGE_BYTES
+    ) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
         query = (
             f"SELECT {_COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ?"
             f" ORDER BY version LIMIT {PAGE}"
         )
-        while page := await self._read_page(query, run_id, after, up_to):
+        while page := await self._read_page(query, run_id, after, up_to, page_bytes=page_bytes):
             yield page
             after = page[-1].version
 
@@ -175,9 +177,9 @@ class LogReader:
         rows: list[tuple[int, bytes]] = await self._read(_HEAD)
         return Head(*rows[0]) if rows else Head(0, chain.START)
 
-    async def _read_page(self, query: str, *parameters: object) -> list[StoredEvent]:
+    async def _read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> list[StoredEvent]:
         try:
-            return await on_its_thread(self._reading, _fetch_page, query, parameters)
+            return await on_its_thread(self._reading, _fetch_page, query, parameters, page_bytes)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be read: {error}") from error
 
@@ -188,13 +190,15 @@ class LogReader:
             raise LogUnavailable(f"the log can't be read: {error}") from error
 
 
-def _fetch_page(connection: sqlite3.Connection, query: str, parameters: Sequence[object]) -> list[StoredEvent]:
+def _fetch_page(
+    connection: sqlite3.Connection, query: str, parameters: Sequence[object], page_bytes: int
+) -> list[StoredEvent]:
     page, size = [], 0
     with closing(connection.execute(query, parameters)) as rows:
         for row in rows:
             page.append(StoredEvent._make(row))
             size += len(page[-1].body)
-            if size >= PAGE_BYTES:
+            if size >= page_bytes:
                 break
     return page
 
