@@ -21,9 +21,14 @@ from domain.events import (
 )
 
 KEPT_ROWS = 4_000_000
-"""How many rows of finished runs are kept in memory, four bytes each; the others are folded again when asked for."""
+"""How many rows of finished runs are kept in memory, five bytes each; the others are folded again when asked for."""
 
 KEPT_RUNS = 256
+
+RECORDED, PASSED, MODEL_ERROR, GRADER_ERROR = 1, 2, 4, 8
+"""What kind an asking is, in bits."""
+
+ANY_KIND = bytes(kind & RECORDED for kind in range(256))
 
 Key = tuple[str, str]
 """A suite's and a harness's name."""
@@ -60,6 +65,7 @@ class Result:
         self._last_version = 0
         self._scored: dict[Key, array[int]] = {}
         self._answered: dict[Key, array[int]] = {}
+        self._kinds: dict[Key, bytearray] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
@@ -67,7 +73,7 @@ class Result:
         self._last_version = recorded.version
         match recorded.event:
             case ExampleScored() as event:
-                self._note(self._scored, event, recorded.version)
+                self._note_kind(event, self._note(self._scored, event, recorded.version))
             case ExampleAnswered() as event:
                 self._note(self._answered, event, recorded.version)
             case Started() as event:
@@ -103,13 +109,18 @@ class Result:
         """How many rows it holds in memory."""
         return sum(len(versions) for index in (self._scored, self._answered) for versions in index.values())
 
-    def places(self, harness: PinnedHarness) -> Iterator[Place]:
-        """Where the recorded askings of a harness stand, in the dataset's order, an example's repeats together."""
+    def places(self, harness: PinnedHarness, first: int = 0, kinds: bytes = ANY_KIND) -> Iterator[Place]:
+        """Where the recorded askings of a harness stand, in the dataset's order, an example's repeats together.
+
+        From the row `first` on, those of the kinds that are marked by 1 in `kinds`.
+        """
         key = (harness.suite, harness.harness)
-        answered = self._answered.get(key)
-        for place, scored in enumerate(self._scored.get(key, ())):
-            if scored:
-                yield Place(place // harness.repeats, scored, answered[place] if answered else 0)
+        scored, answered = self._scored.get(key, array("I")), self._answered.get(key)
+        wanted = self._kinds.get(key, b"").translate(kinds)
+        place = wanted.find(1, first * harness.repeats)
+        while place >= 0:
+            yield Place(place // harness.repeats, scored[place], answered[place] if answered else 0)
+            place = wanted.find(1, place + 1)
 
     def find(self, harness: PinnedHarness, row: int, repeat: int) -> Place:
         """Where the events of one recorded asking stand."""
@@ -125,12 +136,21 @@ class Result:
         rows = zip(*[iter(scored)] * harness.repeats, strict=True)
         return b"".join((b"\0" if all(askings) else b"\1") * harness.repeats for askings in rows)
 
-    def _note(self, index: "dict[Key, array[int]]", event: ExampleScored | ExampleAnswered, version: int) -> None:
+    def _note(self, index: "dict[Key, array[int]]", event: ExampleScored | ExampleAnswered, version: int) -> int:
         key = (event.suite, event.harness)
         pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)
         if key not in index:
             index[key] = array("I", bytes(4 * (pinned.rows or 0) * pinned.repeats))
-        index[key][event.row * pinned.repeats + event.repeat] = version
+        place = event.row * pinned.repeats + event.repeat
+        index[key][place] = version
+        return place
+
+    def _note_kind(self, event: ExampleScored, place: int) -> None:
+        key = (event.suite, event.harness)
+        if key not in self._kinds:
+            self._kinds[key] = bytearray(len(self._scored[key]))
+        kind = RECORDED | PASSED * event.passed | GRADER_ERROR * bool(event.errors)
+        self._kinds[key][place] = kind | MODEL_ERROR * (event.error is not None)
 
 
 class Results:

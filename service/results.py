@@ -1,7 +1,7 @@
 """Reads what came out of a run: its result, and its examples joined from pinned and recorded bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from domain.plan import Plan, decode_plan
 from domain.run import Run, so_far
 from domain.spec import Statistics
 from projections.entries import Asking, example_entry, repeated_entry
-from projections.results import Place, Result
+from projections.example_filter import ExampleFilter
+from projections.results import ANY_KIND, Place, Result
 from projections.views import Views
 from service.log.reading import LogReader
 
@@ -28,6 +29,14 @@ PART_BYTES = 1_000_000
 class _Block(NamedTuple):
     first: int
     lines: list[bytes]
+
+
+class Entry(NamedTuple):
+    """An example's entry as JSON, its row in the pinned dataset, and whether it is wanted."""
+
+    row: int
+    content: bytes
+    wanted: bool
 
 
 class Past(NamedTuple):
@@ -78,47 +87,59 @@ class ResultReader:
         suites = plan.suites if plan else []
         return {suite.name: suite.statistics for suite in suites if suite.statistics != Statistics()}
 
-    async def entries(self, run_id: str, result: Result) -> AsyncIterator[list[bytes]]:
+    async def entries(
+        self, run_id: str, result: Result, wanted: ExampleFilter | None = None
+    ) -> AsyncIterator[list[bytes]]:
         """Give the examples' entries as JSON, in the order suites, harnesses, dataset, a bounded part at a time."""
         for harness in result.harnesses:
-            if harness.manifest is not None:
-                async for entries in self._harness_entries(run_id, harness, result):
+            entries, size = [], 0
+            async for entry in self.harness_entries(run_id, result, harness, wanted or ExampleFilter()):
+                if entry.wanted:
+                    entries.append(entry.content)
+                    size += len(entry.content)
+                if size > PART_BYTES or len(entries) == CHUNK:
                     yield entries
+                    entries, size = [], 0
+            if entries:
+                yield entries
 
     async def entry(self, run_id: str, result: Result, harness: PinnedHarness, row: int) -> bytes:
         """Give the entry of one example, by its row in the pinned dataset; it must be recorded."""
-        askings = [result.find(harness, row, repeat) for repeat in range(harness.repeats)]
-        marks = await self._marks(harness, result) if harness.repeats > 1 else None
-        read = self._askings(run_id, iter([place for place in askings if place.scored]))
-        _, bodies = await anext(read)
-        return _entry(await self._line(harness.manifest or "", row), bodies, marks)
+        entry = await anext(self.harness_entries(run_id, result, harness, ExampleFilter(), row, most=1))
+        return entry.content
 
-    async def _line(self, manifest: str, row: int) -> bytes:
-        for block in decode_manifest(await self._log.read_content(manifest)).blocks:
-            if row < block.rows:
-                return (await self._log.read_content(block.digest)).splitlines()[row]
-            row -= block.rows
-        raise LogUnreadable(f"the manifest {manifest} has fewer rows than the run")
+    async def harness_entries(
+        self,
+        run_id: str,
+        result: Result,
+        harness: PinnedHarness,
+        wanted: ExampleFilter,
+        first: int = 0,
+        most: int = CHUNK,
+    ) -> AsyncIterator[Entry]:
+        """Give the entries of a harness from the row `first` on, and which are wanted; others may be left out.
 
-    async def _harness_entries(self, run_id: str, harness: PinnedHarness, result: Result) -> AsyncIterator[list[bytes]]:
-        blocks = self._blocks(harness.manifest or "")
-        block = _Block(0, [])
-        marks = await self._marks(harness, result) if harness.repeats > 1 else None
-        entries, size = [], 0
-        async for row, askings in self._askings(run_id, result.places(harness)):
+        So many events as `most` are read at once.
+        """
+        if harness.manifest is None:
+            return
+        repeated = harness.repeats > 1
+        marks = await self._marks(harness, result)
+        blocks, block = self._blocks(harness.manifest, first), _Block(0, [])
+        places = result.places(harness, first, ANY_KIND if repeated else wanted.kinds)
+        async for row, askings in self._askings(run_id, places, most):
             while row >= block.first + len(block.lines):
                 block = await anext(blocks)
-            entries.append(_entry(block.lines[row - block.first], askings, marks))
-            size += len(entries[-1])
-            if size > PART_BYTES or len(entries) == CHUNK:
-                yield entries
-                entries, size = [], 0
-        if entries:
-            yield entries
+            line = block.lines[row - block.first]
+            content = repeated_entry(line, askings, marks) if repeated else example_entry(line, askings[0])
+            sure = not wanted.reads and (not repeated or wanted == ExampleFilter())
+            yield Entry(row, content, sure or wanted.keeps(content, marks))
 
-    async def _askings(self, run_id: str, places: Iterator[Place]) -> AsyncIterator[tuple[int, list[Asking]]]:
+    async def _askings(
+        self, run_id: str, places: Iterator[Place], most: int
+    ) -> AsyncIterator[tuple[int, list[Asking]]]:
         """Give each row with its askings; large events are read one by one, so that no chunk is large."""
-        for chunk in _chunks(places):
+        for chunk in _chunks(places, most):
             versions = [version for example in chunk for place in example for version in place.versions]
             bodies = await self._log.read_bodies(run_id, versions, SMALL_BYTES)
             for example in chunk:
@@ -130,22 +151,22 @@ class ResultReader:
                 )
                 yield example[0].row, [Asking(own[place.scored], own.get(place.answered)) for place in example]
 
-    async def _marks(self, harness: PinnedHarness, result: Result) -> Marks | None:
+    async def _marks(self, harness: PinnedHarness, result: Result) -> Marks:
         plan = await self.plan(result)
-        return marks_of(*plan.harness(harness.suite, harness.harness)) if plan else None
+        if plan is None:
+            raise LogUnreadable("the run has no start")
+        return marks_of(*plan.harness(harness.suite, harness.harness))
 
-    async def _blocks(self, manifest: str) -> AsyncIterator[_Block]:
+    async def _blocks(self, manifest: str, row: int) -> AsyncIterator[_Block]:
+        """Read the blocks from that on which holds a row."""
         first = 0
         for block in decode_manifest(await self._log.read_content(manifest)).blocks:
-            yield _Block(first, (await self._log.read_content(block.digest)).splitlines())
+            if row < first + block.rows:
+                yield _Block(first, (await self._log.read_content(block.digest)).splitlines())
             first += block.rows
 
 
-def _chunks(places: Iterator[Place]) -> Iterator[list[list[Place]]]:
+def _chunks(places: Iterator[Place], most: int) -> Iterator[list[list[Place]]]:
     examples = (list(repeats) for _, repeats in groupby(places, key=attrgetter("row")))
-    while chunk := list(islice(examples, CHUNK)):
+    while chunk := list(islice(examples, most)):
         yield chunk
-
-
-def _entry(line: bytes, askings: Sequence[Asking], marks: Marks | None) -> bytes:
-    return example_entry(line, askings[0]) if marks is None else repeated_entry(line, askings, marks)

@@ -13,6 +13,7 @@ from service.api.asgi import App
 from service.api.backend import Api
 from service.api.comparisons import compare_runs
 from service.api.event_stream import get_events
+from service.api.example_pages import get_examples
 from service.api.guard import Guard
 from service.api.openapi import describe
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
@@ -22,6 +23,7 @@ from service.api.runs import cancel, get_result, list_results, regrade, run
 ROUTES = [
     run,
     get_result,
+    get_examples,
     get_events,
     get_log,
     list_results,

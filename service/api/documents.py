@@ -187,6 +187,11 @@ async def stream(document: RunDocument, entries: AsyncIterator[list[bytes]]) -> 
     yield b"]}"
 
 
+async def stream_bare(document: RunDocument) -> AsyncIterator[bytes]:
+    """Give the document of a run that is over, without its examples."""
+    yield msgspec.json.encode(document)
+
+
 def listed(run: ListedRun) -> ListedDocument:
     """Describe a run in the listing."""
     return ListedDocument(

@@ -47,6 +47,13 @@ class ExampleDocument(msgspec.Struct):
     repeats: list[RepeatDocument] | UnsetType = UNSET
 
 
+class ExamplesDocument(msgspec.Struct):
+    """A page of examples; with `next` there may be more."""
+
+    examples: list[ExampleDocument]
+    next: str | UnsetType = UNSET
+
+
 class ResultDocument(RunDocument):
     """A run; `examples` are there once it is over."""
 

@@ -24,9 +24,9 @@ from domain.errors import (
 from domain.idempotency import HEADER
 from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
-from service.api.examples import ResultDocument
+from service.api.examples import ExamplesDocument, ResultDocument
 from service.api.media import EVENT_STREAM, JSON, JSON_LINES
-from service.api.query import CompareQuery, EventsQuery, ListQuery, ResultQuery
+from service.api.query import CompareQuery, EventsQuery, ExamplesQuery, ListQuery, ResultQuery
 from service.comparison_document import ComparisonDocument
 from service.execution.starting import RunRequest
 
@@ -129,6 +129,19 @@ OPERATIONS: tuple[Operation, ...] = (
         headers=(IF_NONE_MATCH,),
         query=ResultQuery,
         problems=(*READING, EventNotFound, InvalidRequest),
+    ),
+    Operation(
+        "GET",
+        "/results/{run_id}/examples",
+        "getExamples",
+        "Give a page of the run's examples, of those that there are by now.",
+        ExamplesDocument,
+        bare=(304,),
+        path_fields=(RUN_ID,),
+        query=ExamplesQuery,
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
+        problems=(*READING, InvalidRequest),
     ),
     Operation(
         "GET",

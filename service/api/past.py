@@ -1,14 +1,19 @@
-"""A run's document as it stood after one of its events."""
+"""A run's document in parts: as it is, or as it stood after one of its events."""
 
 from collections.abc import AsyncIterator
 
 from domain.errors import RunNotFound
+from projections.example_filter import ExampleFilter
 from projections.progress import Progress
+from projections.results import Result
 from service.api import documents
+from service.api.query import Examples
 from service.results import ResultReader
 
 
-async def past_document(results: ResultReader, run_id: str, version: int) -> AsyncIterator[bytes]:
+async def past_document(
+    results: ResultReader, run_id: str, version: int, examples: Examples = "all"
+) -> AsyncIterator[bytes]:
     """Give the document in parts; EventNotFound, before the first, where the run has no such event."""
     past = await results.past(run_id, version)
     listed, result = past.views.listing.get(run_id), past.views.results.get(run_id)
@@ -19,4 +24,14 @@ async def past_document(results: ResultReader, run_id: str, version: int) -> Asy
     else:
         progress = past.views.progress.get(run_id) or Progress(0, 0.0)
         document = documents.so_far(documents.running(listed, progress, result.warnings), past.so_far)
-    return documents.stream(document, results.entries(run_id, result))
+    return stream_document(document, results, run_id, result, examples)
+
+
+def stream_document(
+    document: documents.RunDocument, results: ResultReader, run_id: str, result: Result, examples: Examples
+) -> AsyncIterator[bytes]:
+    """Give a document with all of its examples, with those that failed, or without any."""
+    if examples == "none":
+        return documents.stream_bare(document)
+    wanted = ExampleFilter(passed=False) if examples == "failed" else None
+    return documents.stream(document, results.entries(run_id, result, wanted))

@@ -13,6 +13,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 _Status = Literal["passed", "failed", "running", "error", "cancelled"]
+_Truth = Literal["true", "false"]
+_Error = Literal["true", "false", "model", "grader"]
+Examples = Literal["all", "failed", "none"]
+
+_TEXT = "Only those with this text in id, input, expected text or output, whatever the case."
 _WAIT = "Answer when the run is over, at the latest after so many seconds."
 
 
@@ -25,6 +30,24 @@ class ListQuery(msgspec.Struct, frozen=True):
     offset: Annotated[int, Meta(ge=0, description="How many of the newest to leave out.")] = 0
 
 
+class ExamplesQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /results/{run_id}/examples`."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many to give at most.")] = 100
+    cursor: Annotated[str, Meta(description="The `next` of the page before.")] | UnsetType = UNSET
+    passed: Annotated[_Truth, Meta(description="Only those that passed, or only the others.")] | UnsetType = UNSET
+    error: (
+        Annotated[_Error, Meta(description="Only those with an error, of some kind, or without any.")] | UnsetType
+    ) = UNSET
+    suite: Annotated[str, Meta(description="Only those of this suite.")] | UnsetType = UNSET
+    harness: Annotated[str, Meta(description="Only those of this harness.")] | UnsetType = UNSET
+    tag: Annotated[str, Meta(description="Only those that carry this tag.")] | UnsetType = UNSET
+    grader: Annotated[str, Meta(description="Only those that this grader failed or could not score.")] | UnsetType = (
+        UNSET
+    )
+    text: Annotated[str, Meta(description=_TEXT)] | UnsetType = UNSET
+
+
 class EventsQuery(msgspec.Struct, frozen=True):
     """The query of `GET /results/{run_id}/events`."""
 
@@ -35,6 +58,7 @@ class ResultQuery(msgspec.Struct, frozen=True):
     """The query of `GET /results/{run_id}`."""
 
     at: Annotated[int, Meta(description="The document as it stood after this event of the run.")] | UnsetType = UNSET
+    examples: Annotated[Examples, Meta(description="Which examples come with the result.")] = "all"
     wait: Annotated[int, Meta(ge=1, le=60, description=_WAIT)] | UnsetType = UNSET
 
 
@@ -47,6 +71,9 @@ class CompareQuery(msgspec.Struct, frozen=True):
 
 
 ALLOWED = {
+    "passed": "must be true or false",
+    "error": "must be true, false, model or grader",
+    "examples": "must be all, failed or none",
     "after": "must be the number of one of the run's events, or 0",
     "wait": "must be a whole number of seconds from 1 to 60",
     "at": "must be a whole number, from 1 to the number of the run's events",

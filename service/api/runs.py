@@ -14,7 +14,7 @@ from service.api import documents
 from service.api.backend import Api
 from service.api.body import NoFields, read_body, read_caller
 from service.api.media import JSON, READING, send_json
-from service.api.past import past_document
+from service.api.past import past_document, stream_document
 from service.api.query import ListQuery, ResultQuery, read_query
 from service.api.tags import send_not_modified, tag_of_listing, tag_of_run, with_tag
 from service.api.waiting import wait_for_end
@@ -69,17 +69,17 @@ async def get_result(
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     query = read_query(request.query_params.multi_items(), ResultQuery)
     if query.at is not UNSET:
-        return Stream(await past_document(api.results, run_id, query.at), media_type=JSON)
+        return Stream(await past_document(api.results, run_id, query.at, query.examples), media_type=JSON)
     if query.wait is not UNSET and listed.finished_at is None:
         await wait_for_end(api.news, run_id, query.wait, request.receive)
-    tag = tag_of_run(api.views, listed, None)
+    tag = tag_of_run(api.views, listed, query.examples)
     if not_modified := send_not_modified(request, tag):
         return not_modified
     result = await api.results.result(run_id)
     if result.finished is None:
         progress = api.views.progress.get(run_id) or Progress(0, 0.0)
         return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
-    parts = documents.stream(documents.finished(listed, result), api.results.entries(run_id, result))
+    parts = stream_document(documents.finished(listed, result), api.results, run_id, result, query.examples)
     return Stream(parts, media_type=JSON, headers=with_tag(tag))
 
 
