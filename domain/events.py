@@ -4,13 +4,15 @@ Fields may be added, with a default; none is ever changed or removed: a log writ
 readable. Events ignore fields they don't know. The wire names stand in `TYPES`.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
 Status = Literal["running", "passed", "failed", "error", "cancelled"]
 FinalStatus = Literal["passed", "failed", "error", "cancelled"]
 Verdict = Literal["PASS", "FAIL"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 LOG = "log"
 """The reserved run that holds the facts about the log itself."""

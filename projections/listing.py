@@ -1,5 +1,6 @@
 """Which runs there are and how they stand, newest first."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
 import msgspec
@@ -82,6 +83,10 @@ class Listing:
             if (suite is None or suite in run.suites) and (status is None or run.status == status)
         ]
         return Page(matching[offset : offset + limit], len(matching))
+
+    def all(self) -> Iterable[ListedRun]:
+        """All of them, in the log's order."""
+        return self._runs.values()
 
     def unfinished(self) -> list[str]:
         """The runs that are not over, the oldest first."""

@@ -31,6 +31,7 @@ from service.execution.world import World
 from service.files.config import ConfigFiles, secret_names
 from service.log.event_log import EventLog
 from service.log.signing import load_signer
+from service.measures import Measures
 from service.models.transport import open_transport
 from service.news import News
 from service.results import ResultReader
@@ -112,13 +113,14 @@ async def open_service(
         log = await EventLog.open(settings.db, stamp(clock()), load_signer(settings.environment))
         stack.push_async_callback(log.close)
         views = Views()
-        writer = Writer(log, views, clock)
+        measures = Measures()
+        writer = Writer(log, views, clock, measures)
         await writer.open()
         stack.push_async_callback(writer.close)
         transport = transport or open_transport()
         stack.push_async_callback(transport.aclose)
         results = ResultReader(log, views)
-        world = _make_world(settings, log, writer, OldRuns(log, results, settings.find_log), transport, draw)
+        world = _make_world(settings, log, writer, measures, OldRuns(log, results, settings.find_log), transport, draw)
         service = _build(settings, world, views, results, clock)
         stack.push_async_callback(service.stop)
         yield service
@@ -128,6 +130,7 @@ def _make_world(
     settings: Settings,
     log: EventLog,
     writer: Writer,
+    measures: Measures,
     old_runs: OldRuns,
     transport: httpx.AsyncBaseTransport,
     draw: Callable[[int], int],
@@ -137,6 +140,7 @@ def _make_world(
         writer=writer,
         old_runs=old_runs,
         slots=CallSlots(settings.limits.model_calls),
+        measures=measures,
         paces=Paces(settings.environment),
         transport=transport,
         environment=settings.environment,
@@ -155,7 +159,7 @@ def _build(
         return Runner(world, run_id, taken_over).carry()
 
     news = News()
-    views.watchers.append(news.tell)
+    views.watchers += [news.tell, world.measures.note]
     queue = Queue(carry, settings.limits)
     world.writer.on_found = partial(queue.put, taken_over=False)
     own = GivenConfig if settings.given else OwnConfig
@@ -172,5 +176,7 @@ def _build(
         asyncio.Lock(),
         news,
         EventPages(world.log),
+        world,
+        queue,
     )
     return Service(settings, api, world, queue)

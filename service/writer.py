@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from time import monotonic
 from typing import NamedTuple
 
 from domain import codec
@@ -18,6 +19,7 @@ from domain.run import Run
 from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Content, EventLog, NewEvent
+from service.measures import Measures
 
 logger = logging.getLogger("matchspec.log")
 
@@ -46,7 +48,9 @@ class Writer:
     `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable.
     """
 
-    def __init__(self, log: EventLog, views: Views, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, log: EventLog, views: Views, clock: Callable[[], datetime], measures: Measures | None = None
+    ) -> None:
         self.runs: dict[str, Run] = {}
         self.on_found: Callable[[str], None] = lambda _run_id: None
         self._log = log
@@ -58,6 +62,9 @@ class Writer:
         self._writable.set()
         self._closing = False
         self._failing = False
+        self._fault = ""
+        self._measures = measures or Measures()
+        self._oldest: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -78,6 +85,21 @@ class Writer:
         self._writable.clear()
         self._news.set()
         await self.stopped()
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing can be recorded now; None where, as far as is known, it can."""
+        return None if self._writable.is_set() else self._fault or "the server stops"
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be decided."""
+        return len(self._waiting)
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds the writer has been behind."""
+        return 0.0 if self._oldest is None else monotonic() - self._oldest
 
     @property
     def failed(self) -> bool:
@@ -117,6 +139,8 @@ class Writer:
             raise LogUnavailable
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append(_Pending(run_id, command, contents, answer))
+        if self._oldest is None:
+            self._oldest = monotonic()
         self._news.set()
         await answer
 
@@ -127,7 +151,9 @@ class Writer:
                 await self._news.wait()
                 self._news.clear()
                 while group := self._take_group():
+                    began = monotonic()
                     await self._write(group)
+                    self._oldest = began if self._waiting else None
         except Exception:
             logger.exception("writing the log failed; the server ends, and its next start goes on")
             raise
@@ -149,11 +175,14 @@ class Writer:
     async def _write(self, group: Sequence[_Pending]) -> None:
         events, accepted = self._decide(group)
         contents = [content for pending in accepted for content in pending.contents]
+        began = monotonic()
         try:
             recorded = await self._log.append(events, contents) if events or contents else []
         except LogUnavailable as error:
             await self._recover(error, accepted)
             return
+        self._measures.append_seconds.observe(monotonic() - began)
+        self._measures.append_commands.observe(len(group))
         if self._failing:
             self._failing = False
             logger.warning("the log can be written again")
@@ -198,6 +227,7 @@ class Writer:
     async def _recover(self, error: LogUnavailable, failed: Sequence[_Pending]) -> None:
         """After a commit that may or may not have happened: look what is there, fold it again, then go on."""
         self._writable.clear()
+        self._fault = str(error)
         if not self._failing:
             logger.error("%s", error)
         self._failing = True

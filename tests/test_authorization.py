@@ -23,7 +23,7 @@ from service.version import VERSION
 
 pytestmark = pytest.mark.slow
 
-OPEN = {"/health"}
+OPEN = {"/health", "/ready"}
 """The paths that need no key. Whoever opens another one says so here."""
 
 HEALTH = {"status": "ok", "version": VERSION}

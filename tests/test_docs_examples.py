@@ -87,7 +87,7 @@ def test_the_readme_example_gives_what_is_shown(server: Live) -> None:
 def test_the_api_examples_give_what_is_shown(tmp_path: Path) -> None:
     """Each command of docs/api.md, one after the other on a fresh server, prints the document below it."""
     found = list(commands(API))
-    assert len(found) == 11
+    assert len(found) == 13
     with serving(write_files(README, tmp_path)) as server, server.client() as client:
         run_id = ""
         for script, shown in found:

@@ -55,12 +55,12 @@ def statuses(one: Document) -> set[int]:
 
 
 def test_with_a_key_all_but_the_open_routes_may_be_401() -> None:
-    """The bearer token is asked for by default, and not on `/health`."""
+    """The bearer token is asked for by default, and not on `/health` and `/ready`."""
     document = described(keyed=True)
     assert document["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
     assert document["security"] == [{"bearer": []}]
     for route, one in operations(document).items():
-        is_open = route.path == "/health"
+        is_open = route.path in ("/health", "/ready")
         assert (one.get("security") == []) == is_open
         assert (401 in statuses(one)) == (not is_open)
         assert 403 not in statuses(one)

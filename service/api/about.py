@@ -3,9 +3,11 @@
 from litestar import Response, route
 from litestar.datastructures import State
 
+from domain.errors import LogUnavailable
 from service.api import documents
 from service.api.backend import Api
 from service.api.media import JSON, READING, send_json
+from service.api.problems import RETRY_AFTER_SECONDS, respond, to_problem
 from service.version import VERSION
 
 
@@ -22,6 +24,16 @@ async def list_suites(state: State) -> Response[bytes]:
 async def health() -> Response[bytes]:
     """Tell that the server lives."""
     return send_json(documents.HealthDocument("ok", VERSION))
+
+
+@route("/ready", http_method=READING)
+async def ready(state: State) -> Response[bytes]:
+    """Tell whether runs can be recorded now."""
+    api: Api = state.api
+    fault = "the server stops" if api.news.closed else api.world.writer.fault
+    if fault is not None:
+        return respond(to_problem(LogUnavailable(fault)), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return send_json(documents.ReadyDocument("ready"))
 
 
 @route("/openapi.json", http_method=READING)

@@ -8,13 +8,14 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from domain.errors import MatchspecError
-from service.api.about import description, health, list_suites
+from service.api.about import description, health, list_suites, ready
 from service.api.asgi import App
 from service.api.backend import Api
 from service.api.comparisons import compare_runs
 from service.api.event_stream import get_events
 from service.api.example_pages import get_examples
 from service.api.guard import Guard
+from service.api.metrics import get_metrics
 from service.api.openapi import describe
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.api.run_log import get_log
@@ -32,6 +33,8 @@ ROUTES = [
     cancel,
     list_suites,
     health,
+    ready,
+    get_metrics,
     description,
 ]
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 from projections.views import Views
 from service.api.event_pages import EventPages
 from service.execution.cancelling import Canceller
+from service.execution.queue import Queue
 from service.execution.regrading import Regrader
 from service.execution.starting import Starter
+from service.execution.world import World
 from service.log.reading import LogReader
 from service.news import News
 from service.results import ResultReader
@@ -27,3 +29,5 @@ class Api(NamedTuple):
     comparing: asyncio.Lock
     news: News
     event_pages: EventPages
+    world: World
+    queue: Queue

@@ -92,6 +92,12 @@ class HealthDocument(msgspec.Struct):
     version: str
 
 
+class ReadyDocument(msgspec.Struct):
+    """Runs can be recorded."""
+
+    status: str
+
+
 def results_url(run_id: str) -> str:
     """Where a run's results are."""
     return f"/results/{run_id}"

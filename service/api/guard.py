@@ -11,7 +11,7 @@ from service.api.problems import MEDIA_TYPE, Problem, http_problem
 
 BODY_BYTES = 1_000_000
 DRAINED_BYTES = 100_000_000
-OPEN_PATHS = frozenset({"/health"})
+OPEN_PATHS = frozenset({"/health", "/ready"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITE = frozenset({b"none", b"same-origin"})
 

@@ -7,6 +7,7 @@ from litestar.enums import HttpMethod
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
+METRICS = "text/plain"
 EVENT_STREAM = "text/event-stream"
 _encoder = msgspec.json.Encoder()
 

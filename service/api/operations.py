@@ -23,9 +23,9 @@ from domain.errors import (
 )
 from domain.idempotency import HEADER
 from service.api.body import NoFields
-from service.api.documents import HealthDocument, ListDocument, RunDocument, SuitesDocument
+from service.api.documents import HealthDocument, ListDocument, ReadyDocument, RunDocument, SuitesDocument
 from service.api.examples import ExamplesDocument, ResultDocument
-from service.api.media import EVENT_STREAM, JSON, JSON_LINES
+from service.api.media import EVENT_STREAM, JSON, JSON_LINES, METRICS
 from service.api.query import CompareQuery, EventsQuery, ExamplesQuery, ListQuery, ResultQuery
 from service.comparison_document import ComparisonDocument
 from service.execution.starting import RunRequest
@@ -226,5 +226,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", "/suites", "listSuites", "List the suites of the server's configuration.", SuitesDocument),
     Operation("GET", "/health", "getHealth", "Tell that the server lives.", HealthDocument, open=True),
+    Operation(
+        "GET",
+        "/ready",
+        "getReady",
+        "Tell whether runs can be recorded now.",
+        ReadyDocument,
+        problems=(LogUnavailable,),
+        open=True,
+    ),
+    Operation("GET", "/metrics", "getMetrics", "Tell what the server does and has done, for Prometheus.", METRICS),
     Operation("GET", "/openapi.json", "describe", "Give this description.", JSON),
 )

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from operator import or_
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from domain.examples import Example, decode_manifest, is_selected
 from domain.grader_spec import TextGrader, grader_name
 from domain.graders import make_grader
 from domain.marks import marks_of
-from domain.model_spec import CommandModel, NoopModel
+from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel, OpenAIModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
 from domain.secrets import Secrets, grader_variables, named_variables
@@ -22,16 +22,18 @@ from service.execution.pace import Pace
 from service.execution.rows import Progress, Rows
 from service.execution.world import World
 from service.graders.opening import GraderOpener, GraderWorld
+from service.measures import Calls
 from service.models.ask import Ask
 from service.models.model import open_model
 
 
 class Service(NamedTuple):
-    """Whom to ask, and how fast."""
+    """Whom to ask, how fast, and where to note how it went."""
 
     ask: Ask
     pace: Pace | None
     patience: Patience
+    calls: Calls
 
 
 class Job(NamedTuple):
@@ -94,7 +96,25 @@ async def _open_job(
 
 def _open_service(world: World, harness: PlannedHarness, folder: Path) -> Service:
     ask = open_model(harness.model, folder=folder, environment=world.environment, transport=world.transport)
-    return Service(ask, world.paces.of(harness.model), _patience(harness))
+    calls = world.measures.calls_of(_endpoint(harness.model))
+    return Service(ask, world.paces.of(harness.model), _patience(harness), calls)
+
+
+def _endpoint(model: Model) -> str:
+    """Name whom a model asks, as it is written; the model's type where there is no address."""
+    match model:
+        case HttpModel(endpoint=endpoint):
+            return endpoint
+        case OpenAIModel(base_url=base_url):
+            return base_url
+        case CommandModel():
+            return "command"
+        case EchoModel():
+            return "echo"
+        case NoopModel():
+            return "noop"
+        case _:
+            assert_never(model)
 
 
 def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHarness, folder: Path) -> Graders:

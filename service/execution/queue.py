@@ -31,6 +31,16 @@ class Queue:
         self._places_held = 0
         self._stopped = False
 
+    @property
+    def active(self) -> int:
+        """How many runs are at work."""
+        return len(self._active)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place for a run while its request is checked; TooManyRuns when there is none."""

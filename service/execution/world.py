@@ -12,6 +12,7 @@ from service.execution.old_runs import OldRuns
 from service.execution.pace import Paces
 from service.execution.slots import CallSlots
 from service.log.event_log import EventLog
+from service.measures import Measures
 from service.writer import Writer
 
 
@@ -27,6 +28,7 @@ class World(NamedTuple):
     writer: Writer
     old_runs: OldRuns
     slots: CallSlots
+    measures: Measures
     paces: Paces
     transport: httpx.AsyncBaseTransport
     environment: Mapping[str, str]
