@@ -174,6 +174,7 @@ def _build(
         config,
         world.log,
         asyncio.Lock(),
+        asyncio.Lock(),
         news,
         EventPages(world.log),
         world,

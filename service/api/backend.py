@@ -17,7 +17,7 @@ from service.suites import OwnConfig
 
 
 class Api(NamedTuple):
-    """What the handlers ask. `comparing` is held while two runs are compared."""
+    """What the handlers ask. `comparing` is held while two runs are compared, `reporting` while one is told."""
 
     views: Views
     results: ResultReader
@@ -27,6 +27,7 @@ class Api(NamedTuple):
     config: OwnConfig
     log: LogReader
     comparing: asyncio.Lock
+    reporting: asyncio.Lock
     news: News
     event_pages: EventPages
     world: World

@@ -74,8 +74,10 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
     for place, fields in (("path", operation.path_fields), ("header", operation.headers)):
         for field in fields:
             yield _parameter(place, field.name, field.text, _schema(field.kind))
-    for name, schema in _properties(operation.query).items():
-        yield _parameter("query", name, schema.pop("description", ""), schema)
+    query = _query(operation.query)
+    for name, schema in query.get("properties", {}).items():
+        own = _parameter("query", name, schema.pop("description", ""), schema)
+        yield own | {"required": name in query.get("required", ())}
 
 
 def _parameter(place: str, name: str, text: str, schema: Schema) -> Schema:
@@ -89,8 +91,8 @@ def _answers(operation: Operation) -> Schema:
 
 def _answer(operation: Operation, status: int) -> Schema:
     answer: Schema = {"description": HTTPStatus(status).phrase}
-    if isinstance(operation.answer, str):
-        answer["content"] = {operation.answer: {}}
+    if isinstance(operation.answer, tuple):
+        answer["content"] = {media_type: {} for media_type in operation.answer}
     else:
         answer["content"] = {JSON: {"schema": _reference(operation.answer)}}
     if operation.answer_headers:
@@ -133,7 +135,7 @@ def _headers(*fields: Field) -> Schema:
 
 
 def _documents() -> Schema:
-    kinds = [kind for one in OPERATIONS for kind in (one.answer, one.body) if kind and not isinstance(kind, str)]
+    kinds = [kind for one in OPERATIONS for kind in (one.answer, one.body) if kind and not isinstance(kind, tuple)]
     _, documents = msgspec.json.schema_components([*kinds, Problem], schema_hook=anything, ref_template=_PLACE)
     tidied: Schema = tidy(documents)
     return tidied
@@ -143,12 +145,12 @@ def _reference(kind: type[msgspec.Struct]) -> Schema:
     return {"$ref": _PLACE.format(name=kind.__name__)}
 
 
-def _properties(query: type[msgspec.Struct] | None) -> Schema:
+def _query(query: type[msgspec.Struct] | None) -> Schema:
     if query is None:
         return {}
     _, schemas = msgspec.json.schema_components([query])
-    properties: Schema = schemas[query.__name__]["properties"]
-    return properties
+    described: Schema = schemas[query.__name__]
+    return described
 
 
 def _schema(kind: Any) -> Schema:

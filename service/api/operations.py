@@ -26,7 +26,8 @@ from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, ReadyDocument, RunDocument, SuitesDocument
 from service.api.examples import ExamplesDocument, ResultDocument
 from service.api.media import EVENT_STREAM, JSON, JSON_LINES, METRICS
-from service.api.query import CompareQuery, EventsQuery, ExamplesQuery, ListQuery, ResultQuery
+from service.api.query import CompareQuery, EventsQuery, ExamplesQuery, ListQuery, ReportQuery, ResultQuery
+from service.api.reports import MEDIA_TYPES
 from service.comparison_document import ComparisonDocument
 from service.execution.starting import RunRequest
 
@@ -52,7 +53,7 @@ class Link(NamedTuple):
 class Operation(NamedTuple):
     """One method of one path: what it takes, what it answers when all is well, and which of our errors it may give.
 
-    `answer` is the document, or a media type for anything else; `also` are further statuses with the same document,
+    `answer` is the document, or media types for anything else; `also` are further statuses with the same document,
     `bare` those without any. The fields of `query` have their texts in `Meta`. What stands before every route (401,
     403, 413) is added by itself, and so is HEAD to a GET.
     """
@@ -61,7 +62,7 @@ class Operation(NamedTuple):
     path: str
     name: str
     text: str
-    answer: type[msgspec.Struct] | str
+    answer: type[msgspec.Struct] | tuple[str, ...]
     status: int = 200
     also: tuple[int, ...] = ()
     bare: tuple[int, ...] = ()
@@ -148,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/results/{run_id}/events",
         "getEvents",
         "Give the run's events while they happen, as server-sent events. 204 to a reader that has them all.",
-        EVENT_STREAM,
+        (EVENT_STREAM,),
         bare=(204,),
         path_fields=(RUN_ID,),
         query=EventsQuery,
@@ -160,9 +161,22 @@ OPERATIONS: tuple[Operation, ...] = (
         "/results/{run_id}/log",
         "getLog",
         "Give the run's events as they are stored, as JSON Lines.",
-        JSON_LINES,
+        (JSON_LINES,),
         path_fields=(RUN_ID,),
         problems=READING,
+    ),
+    Operation(
+        "GET",
+        "/results/{run_id}/report",
+        "getReport",
+        "Write a report of a run that is over.",
+        tuple(MEDIA_TYPES.values()),
+        bare=(304,),
+        path_fields=(RUN_ID,),
+        query=ReportQuery,
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
+        problems=(*READING, InvalidRequest, Refused, RunNotOver),
     ),
     Operation(
         "POST",
@@ -235,6 +249,7 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(LogUnavailable,),
         open=True,
     ),
-    Operation("GET", "/metrics", "getMetrics", "Tell what the server does and has done, for Prometheus.", METRICS),
-    Operation("GET", "/openapi.json", "describe", "Give this description.", JSON),
+    Operation("GET", "/metrics", "getMetrics", "Tell what the server does and has done, for Prometheus.", (METRICS,)),
+    Operation("GET", "/openapi.json", "describe", "Give this description.", (JSON,)),
+    Operation("GET", "/docs", "getDocs", "Show this description to people.", ("text/html",)),
 )

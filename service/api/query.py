@@ -15,8 +15,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 _Status = Literal["passed", "failed", "running", "error", "cancelled"]
 _Truth = Literal["true", "false"]
 _Error = Literal["true", "false", "model", "grader"]
+Format = Literal["text", "markdown", "html", "junit"]
 Examples = Literal["all", "failed", "none"]
 
+_CURSOR = "^[0-9]{1,6}-[0-9]{1,12}$"
 _TEXT = "Only those with this text in id, input, expected text or output, whatever the case."
 _WAIT = "Answer when the run is over, at the latest after so many seconds."
 
@@ -34,7 +36,7 @@ class ExamplesQuery(msgspec.Struct, frozen=True):
     """The query of `GET /results/{run_id}/examples`."""
 
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many to give at most.")] = 100
-    cursor: Annotated[str, Meta(description="The `next` of the page before.")] | UnsetType = UNSET
+    cursor: Annotated[str, Meta(pattern=_CURSOR, description="The `next` of the page before.")] | UnsetType = UNSET
     passed: Annotated[_Truth, Meta(description="Only those that passed, or only the others.")] | UnsetType = UNSET
     error: (
         Annotated[_Error, Meta(description="Only those with an error, of some kind, or without any.")] | UnsetType
@@ -62,6 +64,12 @@ class ResultQuery(msgspec.Struct, frozen=True):
     wait: Annotated[int, Meta(ge=1, le=60, description=_WAIT)] | UnsetType = UNSET
 
 
+class ReportQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /results/{run_id}/report`."""
+
+    format: Annotated[Format, Meta(description="What to write.")] = "text"
+
+
 class CompareQuery(msgspec.Struct, frozen=True):
     """The query of `GET /compare`."""
 
@@ -71,6 +79,8 @@ class CompareQuery(msgspec.Struct, frozen=True):
 
 
 ALLOWED = {
+    "format": "must be text, markdown, html or junit",
+    "cursor": "must be the `next` of another page",
     "passed": "must be true or false",
     "error": "must be true, false, model or grader",
     "examples": "must be all, failed or none",

@@ -36,7 +36,9 @@ def regrade(**options: object) -> None:
 
 @click.command()
 @click.argument("run", required=False, metavar="[FILE|RUN_ID]")
-@click.option("-f", "--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", type=click.Choice(["text", "markdown", "html", "json"]), default="text", show_default=True
+)
 @click.option("--show-passing", is_flag=True, help="List the passing examples too.")
 @click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
 @click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")

@@ -18,6 +18,7 @@ from service.cli.past_runs import PastRun, find_logs, read_past_run
 from service.cli.places import Places
 from service.cli.run_here import IS_RUN_ID
 from service.reports.document import decode, read_document
+from service.reports.html import html_report
 from service.reports.markdown import markdown_report
 from service.reports.text import text_report
 
@@ -26,7 +27,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What was typed after `matchspec report`."""
 
     run: str | None
-    format: Literal["text", "markdown", "json"]
+    format: Literal["text", "markdown", "html", "json"]
     show_passing: bool
     show_all_failures: bool
     config: str | None
@@ -54,9 +55,13 @@ async def _report(options: Options, environment: Mapping[str, str], cwd: Path, h
 async def _compare(options: Options, pair: tuple[str, str], here: Places) -> int:
     from service.cli.compare import compare_past
 
-    others = {"FILE or RUN_ID": options.run is not None, "--show-passing": options.show_passing}
+    others = {
+        "FILE or RUN_ID": options.run is not None,
+        "--show-passing": options.show_passing,
+        "--format html": options.format == "html",
+    }
     clashing = [name for name, given in others.items() if given]
-    if clashing:
+    if clashing or options.format == "html":
         raise Refused(f"--compare does not go with {', '.join(clashing)}")
     logs = find_logs(options.config, options.db, here)
     return await compare_past(pair, logs, here.cwd, options.format, show_all=options.show_all_failures)
@@ -73,6 +78,8 @@ def _write(options: Options, past: PastRun, name: str | None) -> str:
     document = decode(past.document, name)
     if options.format == "json":
         return past.document.decode() + "\n"
+    if options.format == "html":
+        return html_report(document, statistics=past.statistics)
     if options.format == "markdown":
         return markdown_report(document, statistics=past.statistics)
     return text_report(
