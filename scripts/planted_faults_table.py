@@ -296,8 +296,8 @@ FAULTS = [
         (
             (
                 "service/api/guard.py",
-                'OPEN_PATHS = frozenset({"/health"})',
-                'OPEN_PATHS = frozenset({"/health", "/suites"})',
+                'OPEN_PATHS = frozenset({"/health", "/ready"})',
+                'OPEN_PATHS = frozenset({"/health", "/ready", "/suites"})',
             ),
         ),
     ),

@@ -11,6 +11,7 @@ from domain.codec import decode, encode, type_name
 from domain.errors import LogUnreadable
 from domain.events import (
     TYPES,
+    CancelRequested,
     Event,
     ExampleAnswered,
     ExampleScored,
@@ -119,6 +120,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         regrades=st.none() | TEXT,
         warnings=TEXTS,
     ),
+    CancelRequested: st.builds(CancelRequested, client=st.none() | TEXT, user_agent=st.none() | TEXT),
     ExamplesPinned: st.builds(ExamplesPinned, harnesses=st.lists(PINNED, max_size=3), warnings=TEXTS),
     ExampleAnswered: st.builds(
         ExampleAnswered,
