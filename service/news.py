@@ -13,6 +13,11 @@ class News:
         self._events: dict[str, asyncio.Event] = {}
         self._ends: dict[str, asyncio.Event] = {}
 
+    @property
+    def awaited(self) -> set[str]:
+        """The runs of which someone awaits news."""
+        return {*self._events, *self._ends}
+
     def tell(self, recorded: Recorded) -> None:
         """Wake all that wait for this event."""
         _wake(self._events, recorded.run_id)

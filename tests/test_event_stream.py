@@ -37,6 +37,7 @@ async def test_a_stream_has_every_event_from_the_start_to_the_end(tmp_path: Path
         late = await client.http.get(f"/results/{run_id}/events")
         lines = await lines_of(client, run_id)
         head = await client.http.head(f"/results/{run_id}/events")
+        assert not client.service.news.awaited, "something is kept of runs that are over"
     assert live.headers["Content-Type"].startswith("text/event-stream")
     assert live.headers["Cache-Control"] == "no-store"
     assert live.content.startswith(b"retry: 1000\n\n")

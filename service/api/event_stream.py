@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from domain.errors import EventNotFound, InvalidRequest, LogError, RunNotFound
 from domain.mistakes import Mistake
+from projections.listing import ListedRun
 from service.api.backend import Api
 from service.api.event_pages import EventPages
 from service.api.media import EVENT_STREAM, READING
@@ -44,7 +45,7 @@ async def get_events(
         raise EventNotFound(f"{run_id} has the events 1 to {last}; there is nothing behind event {after}")
     if listed.finished_at and after == last:
         return Response(None, status_code=204)
-    return Stream(_stream(api.event_pages, api.news, run_id, after), media_type=EVENT_STREAM, headers=_HEADERS)
+    return Stream(_stream(api.event_pages, api.news, listed, after), media_type=EVENT_STREAM, headers=_HEADERS)
 
 
 def _after(request: Request[Any, Any, State]) -> int:
@@ -58,12 +59,12 @@ def _after(request: Request[Any, Any, State]) -> int:
     return int(sent)
 
 
-async def _stream(pages: EventPages, news: News, run_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(pages: EventPages, news: News, run: ListedRun, after: int) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     while not news.closed:
-        more = news.next_event(run_id)
+        more = None if run.finished_at else news.next_event(run.run_id)
         try:
-            page = await pages.read(run_id, after)
+            page = await pages.read(run.run_id, after)
         except LogError:
             return  # the reader connects again, from where it is
         if page.encoded:
@@ -71,7 +72,7 @@ async def _stream(pages: EventPages, news: News, run_id: str, after: int) -> Asy
             if page.over:
                 return
             after = page.last
-        if not page.full and not await _comes(more):
+        if more and not page.full and not await _comes(more):
             yield b": ping\n\n"
 
 
