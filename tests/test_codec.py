@@ -156,7 +156,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     Resumed: st.builds(Resumed, process=TEXT, left=COUNT, after=st.sampled_from(["crash", "stop"]), changed=TEXTS),
     Finished: st.builds(
         Finished,
-        status=st.sampled_from(["passed", "failed", "error"]),
+        status=st.sampled_from(["passed", "failed", "error", "cancelled"]),
         rows=st.lists(ROW, max_size=3),
         examples=COUNT,
         passed=COUNT,

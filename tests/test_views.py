@@ -12,7 +12,7 @@ from projections.results import Result
 from projections.views import Views
 from service.api import documents
 
-STATUSES: list[Status | None] = [None, "running", "passed", "failed", "error"]
+STATUSES: list[Status | None] = [None, "running", "passed", "failed", "error", "cancelled"]
 SUITES = [None, "qa", "more", "unknown"]
 
 
