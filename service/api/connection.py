@@ -1,4 +1,6 @@
-"""A connection to a client: uvicorn's, closed when the client is too slow, refused when there are too many."""
+"""A connection to a client: uvicorn's, closed when the client is too slow, refused when there are too many or the head
+of a request is too large.
+"""
 
 import asyncio
 import socket
@@ -12,10 +14,12 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.api.head_size import HEAD_BYTES, PIECE, HeadSize
 from service.api.problems import MEDIA_TYPE, http_problem
 
 BODY_RATE = 10_000  # bytes; for so many a request gets another second
 MOST_CONNECTIONS = 10_000
+LINGER_SECONDS = 1.0
 
 Stage = tuple[RequestResponseCycle | None, bool]
 
@@ -58,6 +62,8 @@ class Connection(HttpToolsProtocol):
         self._taken: int | None = None
         self._answering: RequestResponseCycle | None = None
         self._taken_at = 0.0
+        self._head = HeadSize()
+        self._ends_at: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or refuse at once: above the limit the next file that is opened could be the log's."""
@@ -72,13 +78,43 @@ class Connection(HttpToolsProtocol):
             self._answering.disconnected = True
             self._answering.message_event.set()
 
+    def data_received(self, data: bytes) -> None:
+        """Parse in pieces, so that a head is refused as soon as it is too large."""
+        for start in range(0, len(data), PIECE):
+            if self._is_ending():
+                return
+            piece = data[start : start + PIECE]
+            super().data_received(piece)
+            self._head.feed(len(piece))
+            if self._head.is_over and not self._is_ending():
+                self._refuse_head()
+
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        self._refuse(400, "this is not a request of HTTP/1.1")
+        """Answer what the parser gave up: a head that is too large, or what is not HTTP."""
+        if self._head.is_over:
+            self._refuse_head()
+        else:
+            self._refuse(400, "this is not a request of HTTP/1.1")
+
+    def on_message_begin(self) -> None:
+        """Begin to count a head."""
+        self._head.begin()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count what comes of a target."""
+        self._head.tell(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, with its colon, space and end of line."""
+        self._head.tell(len(name) + len(value) + 4)
+        super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
         """Count what comes of a body."""
         self._received += len(body)
+        self._head.begin()
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
@@ -96,6 +132,10 @@ class Connection(HttpToolsProtocol):
 
     def check(self, now: float, deadlines: Deadlines) -> None:
         """Close where the client has been too slow; `now` is the loop's time."""
+        if self._ends_at is not None:
+            if now >= self._ends_at:
+                self.transport.abort()
+            return
         self._check_taking(now, deadlines.unread)
         if not self.transport.is_closing():
             self._check_sending(now, deadlines)
@@ -143,6 +183,19 @@ class Connection(HttpToolsProtocol):
         if request is None or request.response_complete or is_unheard:
             self._write_problem(status, detail)
         self.transport.close()
+
+    def _refuse_head(self) -> None:
+        """Answer and close; a client that is still sending gets a moment, else it would not get to read the answer."""
+        detail = f"the head of a request may have {HEAD_BYTES:,} bytes at most"
+        if self.cycle is None or self.cycle.response_complete:
+            self._write_problem(431, detail)
+            self.transport.write_eof()
+            self._ends_at = self.loop.time() + LINGER_SECONDS
+        else:
+            self._refuse(431, detail)
+
+    def _is_ending(self) -> bool:
+        return self._ends_at is not None or self.transport.is_closing()
 
     def _write_problem(self, status: int, detail: str) -> None:
         content = msgspec.json.encode(http_problem(status, detail))

@@ -112,7 +112,7 @@ def _refusals(operation: Operation, keyed: bool, guarded: bool) -> dict[str, Sch
     for error in operation.problems:
         status, name, title = KINDS[error]
         told.setdefault(status, {})[problem_type(name)] = title
-    plain = {401: keyed and not operation.open, 403: guarded, 413: operation.method == "POST"}
+    plain = {401: keyed and not operation.open, 403: guarded, 413: operation.method == "POST", 431: True}
     for problem in (http_problem(status, "") for status, there in plain.items() if there):
         told.setdefault(problem.status, {})[problem.type] = problem.title
     return {str(status): _refusal(status, told[status]) for status in sorted(told)}

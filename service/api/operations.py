@@ -55,7 +55,7 @@ class Operation(NamedTuple):
 
     `answer` is the document, or media types for anything else; `also` are further statuses with the same document,
     `bare` those without any. The fields of `query` have their texts in `Meta`. What stands before every route (401,
-    403, 413) is added by itself, and so is HEAD to a GET.
+    403, 413, 431) is added by itself, and so is HEAD to a GET.
     """
 
     method: Literal["GET", "POST"]
