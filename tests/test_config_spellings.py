@@ -193,6 +193,35 @@ async def test_nothing_outside_is_read_however_it_is_named(client: httpx.AsyncCl
     assert str(tmp_path) not in only
 
 
+# Ways back into the folder through something outside it, once there and once not.
+DETOURS = [
+    ("/etc/passwd/../../{folder}/served/matchspec.yml", "/etc/nobody/../../{folder}/served/matchspec.yml"),
+    ("/etc/../{folder}/served/matchspec.yml", "/nowhere/../{folder}/served/matchspec.yml"),
+    ("/proc/self/../..{folder}/served/matchspec.yml", "/proc/nobody/../..{folder}/served/matchspec.yml"),
+    ("/proc/self/root{folder}/served/matchspec.yml", "/proc/nobody/root{folder}/served/matchspec.yml"),
+    ("{folder}/served-too/../served/matchspec.yml", "{folder}/served-not/../served/matchspec.yml"),
+    ("{folder}/alias/matchspec.yml", "{folder}/no-alias/matchspec.yml"),
+    ("../served-too/../served/matchspec.yml", "../served-not/../served/matchspec.yml"),
+    ("inner/../../served-too/../served/matchspec.yml", "inner/../../served-not/../served/matchspec.yml"),
+    ("../served/matchspec.yml", "../served-not/matchspec.yml"),
+    ("../alias/matchspec.yml", "../no-alias/matchspec.yml"),
+    ("up/served-too/../../served/matchspec.yml", "up/served-not/../../served/matchspec.yml"),
+]
+
+
+@pytest.mark.parametrize(("there", "missing"), DETOURS)
+async def test_a_way_through_what_is_outside_tells_nothing(
+    client: httpx.AsyncClient, tmp_path: Path, there: str, missing: str
+) -> None:
+    """What is outside the folder may be there or not: a path through it has the same answer, and the disk no say."""
+    (tmp_path / "alias").symlink_to(tmp_path / "served")
+    answers = [
+        await client.post("/run", json={"config": path.replace("{folder}", str(tmp_path))}) for path in (there, missing)
+    ]
+    assert [answer.status_code for answer in answers] == [REFUSED, REFUSED]
+    assert answers[0].text == answers[1].text
+
+
 async def test_what_is_no_text_is_no_name(client: httpx.AsyncClient) -> None:
     """Half a surrogate, raw or escaped, is refused as what it is: no JSON."""
     for body in (b'{"config": "\\ud800"}', b'{"config": "\xed\xa0\x80"}'):
