@@ -106,7 +106,7 @@ class LogError(MatchspecError):
 
 
 class LogUnavailable(LogError):
-    """The event log can't be written at the moment. Nothing was recorded; try again."""
+    """The event log can't be written at the moment."""
 
 
 class LogInUse(LogError):

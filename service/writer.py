@@ -136,7 +136,7 @@ class Writer:
 
     async def _put(self, run_id: str, command: Command | None, contents: Sequence[Content]) -> None:
         if not self._writable.is_set():
-            raise LogUnavailable
+            raise LogUnavailable(self.fault)
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append(_Pending(run_id, command, contents, answer))
         if self._oldest is None:
@@ -160,7 +160,7 @@ class Writer:
         finally:
             self._writable.clear()
             for pending in (*group, *self._waiting):
-                _answer(pending, LogUnavailable())
+                _answer(pending, LogUnavailable(self.fault))
 
     def _take_group(self) -> list[_Pending]:
         count = size = 0
@@ -238,6 +238,7 @@ class Writer:
         while not self._closing:
             await asyncio.sleep(RETRY_SECONDS)
             if await self._reopened(found):
+                self._fault = ""
                 self._writable.set()
                 for run_id in found:
                     self.on_found(run_id)
