@@ -23,6 +23,8 @@ from domain.events import (
     Resumed,
     Started,
 )
+from domain.run_order import RunOrder
+from domain.times import is_stamp
 
 COLUMNS: dict[str, type] = {
     "position": int,
@@ -62,6 +64,7 @@ class Audit:
         self.plans: dict[str, int] = {}
         self.manifests: dict[str, int] = {}
         self.accepted: list[Accepted] = []
+        self._order = RunOrder()
 
     def take(self, row: Sequence[object]) -> str | None:
         """Take the next event, as the database has it; says what is wrong with it. LogUnreadable for a new type."""
@@ -75,7 +78,7 @@ class Audit:
         self.versions[str(run_id)] = last + 1
         self.head = Head(expected, linked)
         self.at = str(at)
-        return self._look_inside(expected, str(name), body)  # type: ignore[arg-type] # it was hashed as such
+        return self._look_inside(expected, str(run_id), str(name), body)  # type: ignore[arg-type] # it was hashed as such
 
     def _explain(self, row: Sequence[object]) -> str:
         position, run_id, version, name, *_, leaf, link = row
@@ -98,7 +101,7 @@ class Audit:
             return f"{what}: its hash does not follow from the event before"
         return f"{what}: its leaf is not that of its {_CONTENT}"
 
-    def _look_inside(self, position: int, name: str, body: bytes) -> str | None:
+    def _look_inside(self, position: int, run_id: str, name: str, body: bytes) -> str | None:
         try:
             event = codec.decode(name, body)
         except LogUnreadable as error:
@@ -107,8 +110,15 @@ class Audit:
             return f"event {position}: {error}"
         if (position == 1) != isinstance(event, LogCreated):
             return f"event {position} is {name}: the first event is log_created, and no other"
+        if why := self._find_misplaced(run_id, event):
+            return f"event {position} ({run_id}, version {self.versions[run_id]}, {name}): {why}"
         self._fold(position, event)
         return None
+
+    def _find_misplaced(self, run_id: str, event: Event) -> str | None:
+        if not is_stamp(self.at):
+            return "its at is not of the form 2026-03-15T14:30:22.123456Z"
+        return self._order.take(run_id, self.versions[run_id], event)
 
     def _fold(self, position: int, event: Event) -> None:
         match event:

@@ -1,6 +1,9 @@
 """The names of runs."""
 
+import re
 from datetime import UTC, datetime
+
+IS_RUN_ID = re.compile(r"run-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 
 def make_run_id(moment: datetime, number: int) -> str:

@@ -12,12 +12,17 @@ from pathlib import Path
 import pytest
 from calling import Called, call
 from doc_pages import OPERATIONS, block
-from facts import AT, RUN, entry
+from facts import AT, entry
 from made_logs import make_log
 from tampering import past_the_triggers
 
+from domain.events import LOG, LogAccepted
 from service.log.event_log import EventLog
 from service.log.verifying import verify_log
+
+
+ACCEPTED = LogAccepted(position=1, hash="00" * 32)
+"""Facts of the log itself need no run."""
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +54,15 @@ def beside(folder: Path, *arguments: str | Path) -> Called:
     """Call a command while a process writes the log: 200 events before, and on and on while it works."""
 
     async def write(log: EventLog, stop: asyncio.Event) -> None:
-        version = 201
+        version = 202
         while not stop.is_set():
-            await log.append([entry(RUN, version)])
+            await log.append([entry(LOG, version, ACCEPTED)])
             version += 1
 
     async def work() -> Called:
         log, stop = await EventLog.open(db_of(folder), AT), asyncio.Event()
         try:
-            await log.append([entry(RUN, version) for version in range(1, 201)])
+            await log.append([entry(LOG, version, ACCEPTED) for version in range(2, 202)])
             writing = asyncio.create_task(write(log, stop))
             called = await asyncio.to_thread(call, folder, *arguments)
             stop.set()

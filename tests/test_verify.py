@@ -198,6 +198,65 @@ def test_a_body_must_be_one_of_its_type(folder: Path, change: str, said: str) ->
     assert re.match(said, told(call(folder, "verify"))[0])
 
 
+def append(log: sqlite3.Connection, run_id: str, name: str, body: bytes, at: str = AT) -> int:
+    """Put an event behind the last one, with the version, the leaf and the hash that it would have had."""
+    ((version,),) = log.execute("SELECT ifnull(max(version), 0) + 1 FROM events WHERE run_id = ?", (run_id,))
+    position = count(log) + 1
+    insert(log, (position, run_id, version, name, at, body, b"", b""))
+    rechain(log, position)
+    return position
+
+
+def body_of(log: sqlite3.Connection, name: str) -> bytes:
+    """The body of the first event of a type."""
+    found: tuple[bytes] = log.execute("SELECT body FROM events WHERE type = ? ORDER BY position", (name,)).fetchone()
+    return found[0]
+
+
+NEW_RUN = "run-20260315-143022-0000"
+NO_STAMP = "its at is not of the form 2026-03-15T14:30:22.123456Z"
+
+
+@pytest.mark.parametrize(
+    ("run_id", "name", "at", "said"),
+    [
+        (None, "finished", AT, "its run is over: nothing follows finished"),
+        (None, "example_scored", AT, "its run is over: nothing follows finished"),
+        (NEW_RUN, "finished", AT, "the first event of a run is started"),
+        (NEW_RUN, "example_scored", AT, "the first event of a run is started"),
+        ("log", "started", AT, "the run log holds no facts of runs"),
+        ("run-1", "started", AT, "its run_id is not of the form run-YYYYMMDD-HHMMSS-xxxx"),
+        (NEW_RUN, "started", "2026-03-15 14:30:22", NO_STAMP),
+        (NEW_RUN, "started", "2026-02-30T14:30:22.123456Z", NO_STAMP),
+    ],
+)
+def test_an_event_that_no_run_could_have_is_told_though_the_chain_is_right(
+    folder: Path, run_id: str | None, name: str, at: str, said: str
+) -> None:
+    """An event of another run, put behind the end of the log: into a run that is over, or into one of its own."""
+    with past_the_triggers(db_of(folder)) as log:
+        run_id = run_id or first(log, "finished")[1]
+        position = append(log, run_id, name, body_of(log, name), at)
+        ((version,),) = log.execute("SELECT version FROM events WHERE position = ?", (position,))
+
+    called = call(folder, "verify")
+    assert called.code == 1
+    assert told(called)[0] == f"event {position} ({run_id}, version {version}, {name}): {said}"
+
+
+def test_an_asking_outside_of_what_was_pinned_is_told(folder: Path) -> None:
+    """The first score says that it is of the row 1,000,000, and every hash fits."""
+    with past_the_triggers(db_of(folder)) as log:
+        position, *_ = first(log, "example_scored")
+        body = re.sub(rb'"row":\d+', b'"row":1000000', body_of(log, "example_scored"))
+        log.execute("UPDATE events SET body = ? WHERE position = ?", (body, position))
+        rechain(log, position)
+
+    said = told(call(folder, "verify"))[0]
+    assert said.startswith(f"event {position} (run-")
+    assert ": its run does not ask that: suite '" in said
+
+
 @pytest.mark.parametrize("change", ["type = 'example_cached'", """body = CAST('{"format":2,"log_id":"00"}' AS BLOB)"""])
 def test_a_log_of_a_newer_version_can_not_be_read(folder: Path, change: str) -> None:
     """A type or a format that is not known here is no break, and nothing to vouch for: exit 3."""

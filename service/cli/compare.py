@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from domain.errors import MatchspecError, RunNotOver
+from domain.run_id import IS_RUN_ID
 from service.cli.past_runs import RunLogs, open_past_run
-from service.cli.run_here import IS_RUN_ID
 from service.comparing import FLIPS, Side, compare, side_of_run, whole
 from service.comparison_document import ComparisonDocument
 from service.reports.compared_files import side_of_file

@@ -11,12 +11,12 @@ import click
 import msgspec
 
 from domain.errors import MatchspecError, Refused
+from domain.run_id import IS_RUN_ID
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.cli.past_runs import PastRun, find_logs, read_past_run
 from service.cli.places import Places
-from service.cli.run_here import IS_RUN_ID
 from service.reports.document import decode, read_document
 from service.reports.html import html_report
 from service.reports.markdown import markdown_report

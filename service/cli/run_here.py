@@ -1,11 +1,11 @@
 """`matchspec run` in this process: a log of its own for the run, and the same service that a server is made of."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from domain.errors import RunNotFound
 from domain.events import Recorded
+from domain.run_id import IS_RUN_ID
 from domain.spec import Statistics
 from projections.progress import Progress
 from service.api import documents
@@ -14,7 +14,6 @@ from service.cli.run_ways import Begun, Loaded
 from service.version import VERSION
 
 USER_AGENT = f"matchspec run {VERSION}"
-IS_RUN_ID = re.compile(r"run-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 
 def run_log(folder: Path, run_id: str) -> Path:
