@@ -104,7 +104,7 @@ class Replay:
                 self.end = event
                 return [self._decide_end(event, at)]
             case LogCreated() | LogAccepted():
-                return [event]
+                raise ValueError("it belongs into the run log")
             case _:
                 assert_never(event)
 

@@ -52,6 +52,8 @@ class Listing:
         """Take in the log's next event."""
         match recorded.event:
             case Started(suite=suite, suites=suites, regrades=regrades):
+                if recorded.run_id in self._runs:
+                    raise ValueError("a run starts once")
                 self.changed = (recorded.position, recorded.at)
                 self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at, regrades=regrades)
             case Finished(status=status, verdict=verdict):

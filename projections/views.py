@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from domain.events import LOG, Recorded
+from domain.impossible import IMPOSSIBLE, impossible
 from projections.idempotency import KeyedRuns
 from projections.listing import Listing
 from projections.progress import ProgressView
@@ -24,10 +25,13 @@ class Views:
         self.watchers: list[Callable[[Recorded], None]] = []
 
     def apply(self, recorded: Recorded) -> None:
-        """Take in the log's next event; the events of one run come in their order."""
+        """Take in the log's next event, a run's in their order; LogUnreadable for one that can't follow."""
         if recorded.run_id != LOG:
-            for view in (self.listing, self.progress, self.results, self.keyed):
-                view.apply(recorded)
+            try:
+                for view in (self.listing, self.progress, self.results, self.keyed):
+                    view.apply(recorded)
+            except IMPOSSIBLE as error:
+                raise impossible(recorded) from error
             for watch in self.watchers:
                 watch(recorded)
         self.position = max(self.position, recorded.position)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from domain.errors import EventNotFound, LogUnreadable
 from domain.events import Finished, PinnedHarness
 from domain.examples import decode_manifest
+from domain.impossible import IMPOSSIBLE, fold, impossible
 from domain.marks import Marks, marks_of
 from domain.plan import Plan, decode_plan
 from domain.run import Run, so_far
@@ -54,13 +55,16 @@ class ResultReader:
         self._views = views
 
     async def result(self, run_id: str) -> Result:
-        """A run's result as it stands now."""
+        """A run's result as it stands now. LogUnreadable where an event of it can't follow those before."""
         known = self._views.results.get(run_id)
         if known is not None:
             return known
         result = Result()
         async for recorded in self._log.read_run(run_id):
-            result.apply(recorded)
+            try:
+                result.apply(recorded)
+            except IMPOSSIBLE as error:
+                raise impossible(recorded) from error
         if result.finished:
             self._views.results.keep(run_id, result)
         return result
@@ -77,7 +81,7 @@ class ResultReader:
         views, run = Views(), Run()
         async for recorded in self._log.read_run(run_id, up_to=version):
             views.apply(recorded)
-            run.apply(recorded.at, recorded.event)
+            fold(run, recorded)
         plan = decode_plan(await self._log.read_content(run.started.plan)) if run.started else None
         return Past(views, await asyncio.to_thread(so_far, run, plan, None, run.started_at))
 
@@ -129,7 +133,9 @@ class ResultReader:
         places = result.places(harness, first, ANY_KIND if repeated else wanted.kinds)
         async for row, askings in self._askings(run_id, places, most):
             while row >= block.first + len(block.lines):
-                block = await anext(blocks)
+                block = await anext(blocks, _Block(0, []))
+                if not block.lines:
+                    raise LogUnreadable(f"the examples of harness '{harness.harness}' have no row {row}")
             line = block.lines[row - block.first]
             content = repeated_entry(line, askings, marks) if repeated else example_entry(line, askings[0])
             sure = not wanted.reads and (not repeated or wanted == ExampleFilter())

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from domain import codec
 from domain.errors import LogError, LogUnavailable, RunClosed
 from domain.events import LOG, Event, Finished, Recorded, Started
+from domain.impossible import fold
 from domain.run import Run
 from domain.times import stamp
 from projections.views import Views
@@ -74,7 +75,7 @@ class Writer:
         for run_id in self._views.listing.unfinished():
             run = self.runs[run_id] = Run()
             async for recorded in self._log.read_run(run_id):
-                run.apply(recorded.at, recorded.event)
+                fold(run, recorded)
                 if recorded.version > 1:  # the views have its start
                     self._views.apply(recorded)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
@@ -263,7 +264,7 @@ class Writer:
     async def _fold(self, run_id: str) -> Run:
         run = Run()
         async for recorded in self._log.read_run(run_id):
-            run.apply(recorded.at, recorded.event)
+            fold(run, recorded)
         return run
 
 

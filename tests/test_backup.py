@@ -20,7 +20,6 @@ from domain.events import LOG, LogAccepted
 from service.log.event_log import EventLog
 from service.log.verifying import verify_log
 
-
 ACCEPTED = LogAccepted(position=1, hash="00" * 32)
 """Facts of the log itself need no run."""
 

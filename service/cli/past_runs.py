@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import LogError, MatchspecError, RunNotFound
+from domain.events import LOG
 from domain.spec import Statistics
 from projections.listing import ListedRun
 from projections.views import Views
@@ -80,6 +81,16 @@ def list_logs(logs: RunLogs, *, with_own: bool = True) -> list[Path]:
     if not found:
         raise _not_found(logs, None)
     return found
+
+
+async def find_any_log(logs: RunLogs, run_id: str) -> Path:
+    """Find the log that holds any event of a run, also where it never started; RunNotFound where none does."""
+    own = find_run_log(logs.folders, run_id)
+    for log in [own] if own else _existing(logs.server_log):
+        async with open_log(log) as reader:
+            if run_id != LOG and await reader.last_version(run_id):
+                return log
+    raise _not_found(logs, run_id)
 
 
 async def list_runs(reader: LogReader) -> list[ListedRun]:

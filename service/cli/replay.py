@@ -1,22 +1,23 @@
 """`matchspec replay`: recorded runs decided anew from their events, and held against what was recorded and shown."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 import msgspec
 
+from domain.codec import type_name
 from domain.errors import LogError, LogUnreadable, MatchspecError, RunNotFound
-from domain.events import Finished, Started
+from domain.events import LOG, Finished, LogAccepted, LogCreated, Started
 from domain.plan import Plan, decode_plan
-from domain.replay import Difference, Replay
-from projections.listing import ListedRun
+from domain.replay import KEPT, Difference, Replay
+from projections.listing import ListedRun, Listing
 from service.cli.failures import RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.past_runs import RunLogs, find_log_of, find_logs, list_logs, list_runs, open_log
+from service.cli.past_runs import RunLogs, find_any_log, find_logs, list_logs, open_log
 from service.cli.places import Places
 from service.cli.replay_server import ShownRuns
 from service.execution.baselines import hold_to_baseline
@@ -64,8 +65,11 @@ async def _replay(options: Options, environment: Mapping[str, str], cwd: Path, h
         for log in await _choose(logs, options):
             try:
                 async with open_log(log) as reader:
-                    async for run in _runs(reader, options.run):
-                        await _replay_one(reader, run, shown, counts)
+                    for run_id in [options.run] if options.run else await reader.read_run_ids():
+                        if run_id == LOG:
+                            await _look_at_log(reader, counts)
+                        else:
+                            await _replay_one(reader, run_id, shown, counts)
             except LogError as error:
                 tell(error)
                 counts.unreadable += 1
@@ -77,34 +81,49 @@ async def _replay(options: Options, environment: Mapping[str, str], cwd: Path, h
 
 async def _choose(logs: RunLogs, options: Options) -> Sequence[Path]:
     if options.run:
-        return [await find_log_of(logs, options.run)]
+        return [await find_any_log(logs, options.run)]
     return list_logs(logs, with_own=options.server is None)
 
 
-async def _runs(reader: LogReader, wanted: str | None) -> AsyncIterator[ListedRun]:
-    for run in await list_runs(reader):
-        if wanted in (None, run.run_id):
-            yield run
+async def _look_at_log(reader: LogReader, counts: Counts) -> None:
+    """The run `log` decides nothing: it holds facts of the log, and no others."""
+    strange = [one async for one in reader.read_run(LOG) if not isinstance(one.event, LogCreated | LogAccepted)]
+    counts.different += bool(strange)
+    for one in strange[:KEPT]:
+        what = f"event {one.version} ({type_name(one.event)}) is no fact of the log"
+        click.echo(f"{click.style('✗', fg='red')} {LOG}: {what}")
 
 
-async def _replay_one(reader: LogReader, run: ListedRun, shown: ShownRuns | None, counts: Counts) -> None:
+async def _replay_one(reader: LogReader, run_id: str, shown: ShownRuns | None, counts: Counts) -> None:
     counts.runs += 1
     try:
-        replayed = await replay_run(reader, run.run_id)
+        replayed = await replay_run(reader, run_id)
         told = [_sentence(difference) for difference in replayed.differences]
         if shown and not replayed.stuck:
-            told += await shown.differences(reader, run, replayed.run.version)
+            told += await shown.differences(
+                reader, await _listed(reader, run_id, replayed.run.version), replayed.run.version
+            )
     except (LogError, msgspec.MsgspecError) as error:
         counts.unreadable += 1
-        click.echo(f"{click.style('?', fg='yellow')} {run.run_id}: can't be replayed: {error}")
+        click.echo(f"{click.style('?', fg='yellow')} {run_id}: can't be replayed: {error}")
         return
     counts.events += replayed.run.version
     counts.different += bool(told)
-    click.echo(f"{click.style('✗', fg='red') if told else click.style('✓', fg='green')} {_line(run.run_id, replayed)}")
+    click.echo(f"{click.style('✗', fg='red') if told else click.style('✓', fg='green')} {_line(run_id, replayed)}")
     for sentence in told:
         click.echo(f"    {sentence}")
     if replayed.count > len(replayed.differences):
         click.echo(f"    and {replayed.count - len(replayed.differences):,} more")
+
+
+async def _listed(reader: LogReader, run_id: str, version: int) -> ListedRun:
+    listing = Listing()
+    async for recorded in reader.read_run(run_id, up_to=version):
+        listing.apply(recorded)
+    listed = listing.get(run_id)
+    if listed is None:
+        raise RunNotFound
+    return listed
 
 
 async def replay_run(reader: LogReader, run_id: str) -> Replay:

@@ -125,6 +125,11 @@ class LogReader:
             for stored in page:
                 yield _recorded(stored)
 
+    async def read_run_ids(self) -> list[str]:
+        """Name all runs, in the order in which they began; the run `log` is one of them."""
+        rows = await self._read("SELECT run_id FROM events GROUP BY run_id ORDER BY min(position)")
+        return [run_id for (run_id,) in rows]
+
     async def read_ends(self) -> AsyncIterator[Recorded]:
         """Read how every run began and ended, in the log's order."""
         after = 0
