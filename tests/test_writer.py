@@ -276,7 +276,7 @@ async def test_a_fault_that_lasts_is_waited_out(desk: Desk, monkeypatch: pytest.
     monkeypatch.setattr(desk.log, "append", fail)
     monkeypatch.setattr(desk.log, "reopen", reopen_late)
     for _ in range(2):
-        with pytest.raises(LogUnavailable, match="^disk full$"):
+        with pytest.raises(LogUnavailable, match=r"^disk full$"):
             await desk.writer.do(RUN, record(0))
     async with asyncio.timeout(5):
         await desk.writer.writable()
@@ -316,7 +316,7 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
         await desk.writer.close()
 
         assert await asyncio.gather(*callers) == [None] * 2_500
-        with pytest.raises(LogUnavailable, match="^the server stops$"):
+        with pytest.raises(LogUnavailable, match=r"^the server stops$"):
             await desk.writer.do(RUN, give_up())
         assert len(desk.committed()) == 2_501
 
