@@ -103,6 +103,7 @@ async def live_through(config: Path, project: Project, watched: Watched) -> tupl
         past = [(await client.http.get(f"/results/{run_id}?at={n}")).raise_for_status() for n in range(1, last + 1)]
         now = await client.http.get(f"/results/{run_id}")
         assert kind_of(await client.http.get(f"/results/{run_id}?at={last + 1}")) == "event-not-found"
+        assert kind_of(await client.http.get(f"/results/{run_id}?at=1.0")) == "invalid-request"
     return run_id, [one.content for one in past], now.content
 
 

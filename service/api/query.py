@@ -1,7 +1,8 @@
 """The query of a request: each parameter at most once, and what it may be."""
 
+import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -19,6 +20,7 @@ Format = Literal["text", "markdown", "html", "junit"]
 Examples = Literal["all", "failed", "none"]
 
 _CURSOR = "^[0-9]{1,6}-[0-9]{1,12}$"
+_INTEGER = re.compile(r"-?[0-9]+")
 _TEXT = "Only those with this text in id, input, expected text or output, whatever the case."
 _WAIT = "Answer when the run is over, at the latest after so many seconds."
 
@@ -106,7 +108,7 @@ def read_query(sent: Iterable[tuple[str, str]], wanted: type[T]) -> T:
                     mistakes.append(Mistake("must be there", field=field.name))
             case [value]:
                 try:
-                    given[field.name] = msgspec.convert(value, field.type, strict=False)
+                    given[field.name] = _convert(value, field.type)
                 except msgspec.ValidationError as error:
                     mistakes.append(Mistake(ALLOWED.get(field.name, str(error)), field=field.name))
             case _:
@@ -114,3 +116,11 @@ def read_query(sent: Iterable[tuple[str, str]], wanted: type[T]) -> T:
     if mistakes:
         raise InvalidRequest(mistakes)
     return wanted(**given)
+
+
+def _convert(value: str, kind: Any) -> object:
+    """Read one value; an integer is written in digits: msgspec takes `1e2` and `1.0` for one too."""
+    read: object = msgspec.convert(value, kind, strict=False)
+    if isinstance(read, int) and not _INTEGER.fullmatch(value):
+        raise msgspec.ValidationError("must be a whole number, in digits")
+    return read
