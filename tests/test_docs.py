@@ -40,7 +40,7 @@ from service.files.datasets import read_examples
 from service.files.wanted import wanted
 
 # What a client may meet of plain HTTP: the guard's and the connection's refusals, paths and methods that are not there.
-PLAIN_STATUSES = (400, 401, 403, 404, 405, 408, 413, 431, 503)
+PLAIN_STATUSES = (400, 401, 403, 404, 405, 408, 413, 417, 431, 503)
 PLURALS = {
     "a name": "names",
     "text, not empty": "texts",

@@ -5,7 +5,7 @@ of a request is too large.
 import asyncio
 import socket
 import struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import httptools
 import msgspec
@@ -64,6 +64,7 @@ class Connection(HttpToolsProtocol):
         self._taken_at = 0.0
         self._head = HeadSize()
         self._ends_at: float | None = None
+        self._unserved = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or refuse at once: above the limit the next file that is opened could be the log's."""
@@ -90,11 +91,11 @@ class Connection(HttpToolsProtocol):
                 self._refuse_head()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser gave up: a head that is too large, or what is not HTTP."""
+        """Answer what the parser gave up: a head that is too large, or what is not HTTP or none that is served."""
         if self._head.is_over:
             self._refuse_head()
         else:
-            self._refuse(400, "this is not a request of HTTP/1.1")
+            self._refuse(400, self._unserved or "this is not a request of HTTP/1.1")
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
@@ -121,6 +122,8 @@ class Connection(HttpToolsProtocol):
         """Take the host that a target names in place of the header's (RFC 9112, section 3.2.2), and no more headers: to
         its own list uvicorn appends trailers, which a proxy that keeps out `Authorization` or `Host` may pass on.
         """
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            self._give_up("the only Transfer-Encoding is chunked")
         if not self.url.startswith(b"/"):
             self._take_host_of_target()
         self.scope["headers"] = list(self.headers)
@@ -194,6 +197,10 @@ class Connection(HttpToolsProtocol):
         else:
             self._refuse(431, detail)
 
+    def _give_up(self, detail: str) -> NoReturn:
+        self._unserved = detail
+        raise ValueError(detail)  # out of the parser, which stops
+
     def _is_ending(self) -> bool:
         return self._ends_at is not None or self.transport.is_closing()
 
@@ -203,7 +210,9 @@ class Connection(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + b"\r\n".join([*lines, b"", content]))
 
     def _take_host_of_target(self) -> None:
-        target = httptools.parse_url(self.url)
+        target: Any = httptools.parse_url(self.url)  # its stub gives no None
+        if target.userinfo is not None or (target.schema or b"http").lower() not in (b"http", b"https"):
+            self._give_up("a target is a path, or an address of http or https without a name and password")
         if target.host:
             port = b":%d" % target.port if target.port else b""
             host = b"[%b]" % target.host if b":" in target.host else target.host

@@ -57,8 +57,10 @@ class Guard:
             if scope["path"] not in OPEN_PATHS and not self._has_key(headers):
                 return http_problem(401, "send the key: Authorization: Bearer <MATCHSPEC_API_KEY>")
         elif self._local_names is not None:
-            return self._foreign(headers, self._local_names)
-        return None
+            problem = self._foreign(headers, self._local_names)
+            if problem:
+                return problem
+        return _unmet(headers)
 
     def _has_key(self, headers: Headers) -> bool:
         sent = headers.get(b"authorization", [])
@@ -88,6 +90,15 @@ _CHALLENGE = [(b"www-authenticate", b'Bearer realm="matchspec"')]
 
 def _fingerprint(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
+
+
+def _unmet(headers: Headers) -> Problem | None:
+    """What a request wants of the server, or does to its body, that there is not."""
+    if any(value.lower() != b"100-continue" for value in headers.get(b"expect", [])):
+        return http_problem(417, "the only expectation is 100-continue")
+    if any(value.lower() not in (b"", b"identity") for value in headers.get(b"content-encoding", [])):
+        return http_problem(415, "a request body may not be compressed: leave out Content-Encoding")
+    return None
 
 
 def _collect(scope: Scope) -> Headers:
