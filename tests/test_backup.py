@@ -124,6 +124,22 @@ def test_nothing_is_overwritten_unless_forced(folder: Path) -> None:
     assert rows(db_of(folder)) == before
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock", ".checkpoint"])
+def test_a_file_beside_a_log_is_not_overwritten(folder: Path, ending: str) -> None:
+    """Neither one of this log, by its name, a link or a hard link, nor one of another log."""
+    (folder / "other.db").touch()
+    own, others = db_of(folder).with_name(f"matchspec.db{ending}"), folder / f"other.db{ending}"
+    for beside_it in (own, others):
+        beside_it.write_text("kept")
+    (folder / "soft").symlink_to(own)
+    (folder / "hard").hardlink_to(own)
+    for target in (own, others, folder / "soft", folder / "hard"):
+        called = call(folder, "backup", target, "--force")
+        assert called.code == 2
+        assert "is no file to overwrite: it belongs to the log" in called.stderr
+    assert [one.read_text() for one in (own, others)] == ["kept", "kept"]
+
+
 def test_an_altered_log_is_not_backed_up(folder: Path) -> None:
     """The first break is told, and no file is left: a good backup is not replaced by a bad one."""
     assert call(folder, "backup", "copy.db").code == 0

@@ -10,6 +10,9 @@ from domain.errors import BackupFailed, Refused
 from service.log.connection import has_wal, reading_uri
 from service.log.verifying import Verified, verify_log
 
+BESIDE = ("-wal", "-shm", "-journal", ".lock", ".checkpoint", ".checkpoint.new")
+"""The ends of the names of files beside a log."""
+
 
 def back_up(log: Path, target: Path, *, force: bool) -> Verified:
     """Copy a log; gives what the copy holds. Refused where something is there, BackupFailed where that can't be done.
@@ -35,6 +38,8 @@ def back_up(log: Path, target: Path, *, force: bool) -> Verified:
 
 
 def _check_place(log: Path, target: Path, *, force: bool) -> None:
+    if whose := _beside(log, target):
+        raise Refused(f"{target} is no file to overwrite: it belongs to the log {whose}")
     if target.exists():
         if not target.is_file() or target.samefile(log) or has_wal(target):
             raise Refused(f"{target} is no file to overwrite: it is in use as a log, or no file at all")
@@ -47,6 +52,18 @@ def _check_place(log: Path, target: Path, *, force: bool) -> None:
     needed = log.stat().st_size
     if needed > free:
         raise BackupFailed(f"{target.parent} has {free:,} bytes free, and the backup needs {needed:,}")
+
+
+def _beside(log: Path, target: Path) -> Path | None:
+    """Give the log whose file a place is, or would be, by its name; or this log, by whatever name."""
+    for ending in BESIDE:
+        own = log.resolve().with_name(f"{log.resolve().name}{ending}")
+        if own == target or (own.exists() and target.exists() and own.samefile(target)):
+            return log
+        whose = Path(str(target).removesuffix(ending))
+        if whose != target and whose.is_file():
+            return whose
+    return None
 
 
 def _copy(log: Path, new: Path) -> None:
