@@ -646,6 +646,8 @@ def test_a_run_is_looked_for_in_every_log(folder: Path) -> None:
         (["--checkpoint", "nowhere.txt"], 2, "--checkpoint: there is no file"),
         (["--public-key", "nowhere.pem"], 2, "--public-key: the file nowhere.pem can't be read"),
         (["--public-key", "matchspec.yml"], 2, "is not a public key in PEM"),
+        (["--public-key", ""], 2, "--checkpoint and --public-key need the name of a file"),
+        (["--checkpoint", ""], 2, "--checkpoint and --public-key need the name of a file"),
         (["--accept", "--public-key", "x"], 2, "--accept and --public-key don't go together"),
     ],
 )

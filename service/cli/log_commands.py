@@ -123,6 +123,8 @@ def verify(**options: object) -> None:
     from service.cli.verify import Options
     from service.cli.verify import verify as check
 
+    if "" in (options["public_key"], *options["checkpoint"]):  # type: ignore[misc] # click gives a tuple
+        raise click.UsageError("--checkpoint and --public-key need the name of a file")
     if options["accept"] and options["public_key"]:
         raise click.UsageError("--accept and --public-key don't go together: accept first, then check")
     raise SystemExit(check(msgspec.convert(options, Options)))

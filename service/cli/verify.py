@@ -62,7 +62,9 @@ def verify(options: Options) -> int:
         if options.accept:
             return run_loop(_accept(_one_log(options, logs), given))
         return _verify(
-            _choose(options, logs), given, load_public_key(options.public_key) if options.public_key else None
+            _choose(options, logs),
+            given,
+            load_public_key(options.public_key) if options.public_key is not None else None,
         )
     except MatchspecError as error:
         return tell(error)
