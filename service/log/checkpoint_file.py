@@ -6,6 +6,7 @@ from pathlib import Path
 from domain import checkpoint
 from domain.checkpoint import Note
 from domain.errors import InvalidCheckpoint, LogUnavailable
+from service.log.regular import open_regular
 
 
 def checkpoint_path(log: Path) -> Path:
@@ -16,7 +17,7 @@ def checkpoint_path(log: Path) -> Path:
 def read_checkpoint(path: Path) -> Note | None:
     """Read a checkpoint; None where there is no file. InvalidCheckpoint, or LogUnavailable where it can't be read."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             content = file.read(checkpoint.LARGEST + 1)
     except FileNotFoundError:
         return None
@@ -34,7 +35,8 @@ def write_checkpoint(path: Path, note: Note) -> None:
     The rename itself is not synced: after a power cut the one before may be back, which is as true of the log.
     """
     new = Path(f"{path}.new")
-    with new.open("wb") as file:
+    with os.fdopen(open_regular(new, os.O_WRONLY | os.O_CREAT), "wb") as file:
+        file.truncate(0)
         file.write(checkpoint.encode(note))
         file.flush()
         os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from typing import TypeVar
 import aiosqlite
 
 from domain.errors import LogUnreadable
+from service.log.regular import check_regular
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ async def open_writing(path: Path) -> aiosqlite.Connection:
     `synchronous` is asserted: with any other value a power cut takes back what readers were shown.
     LogUnreadable where the file is a database of another kind.
     """
+    check_regular(path)
     connection = await _connect(str(path))
     try:
         await _configure(connection, path)
@@ -61,9 +63,10 @@ def reading_uri(path: Path) -> str:
     """Name a log, by its absolute path, for a connection that can't write.
 
     To read a log in WAL mode SQLite makes files beside it, unless told that nobody writes: where nobody can, as on a
-    medium that is read-only, and no such file is left from before.
+    medium that is read-only, and no such file is left from before. LogUnavailable where it is no regular file.
     """
     path = path.resolve()
+    check_regular(path)
     shared = path.with_name(f"{path.name}-shm")
     frozen = path.exists() and not os.access(path.parent, os.W_OK) and not shared.exists() and not has_wal(path)
     return f"{path.as_uri()}?{'immutable=1' if frozen else 'mode=ro'}"

@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from domain.errors import LogInUse, LogUnavailable
+from service.log.regular import open_regular
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class LogLock:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise LogUnavailable(f"can't write {path}: {error.strerror}") from error
 

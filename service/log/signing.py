@@ -3,15 +3,16 @@
 The package `cryptography` comes with the extra `signing` and is imported where a key is used.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
 from domain import checkpoint as checkpoints
 from domain.checkpoint import Checkpoint, Note, Signature
 from domain.errors import InvalidFiles
 from domain.mistakes import Mistake
+from service.log.regular import open_regular
 
 VARIABLE = "MATCHSPEC_CHECKPOINT_KEY"
 _LARGEST_KEY = 10_000
@@ -108,7 +109,7 @@ def _public_key(raw: bytes) -> PublicKey:
 
 def _read(name: str, source: str) -> bytes:
     try:
-        with Path(name).open("rb") as file:
+        with os.fdopen(open_regular(name, os.O_RDONLY), "rb") as file:
             content = file.read(_LARGEST_KEY)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a possible file name"
