@@ -40,6 +40,13 @@ class Checkpoint(NamedTuple):
         return _ORIGIN + self.log_id
 
 
+class Found(NamedTuple):
+    """What a log has at a position: the chain's hash and when that event was recorded."""
+
+    hash: bytes
+    at: str
+
+
 class Signature(NamedTuple):
     """One signature of a note: the key's name, its id (4 bytes), and what the key's algorithm gave."""
 
@@ -93,14 +100,16 @@ def key_id(name: str, public_key: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public_key).digest()[:4]
 
 
-def contradiction(checkpoint: Checkpoint, log_id: str, found: bytes | None) -> str | None:
-    """Say how a log contradicts a checkpoint: `found` is its hash at the checkpoint's position, None for no event."""
+def contradiction(checkpoint: Checkpoint, log_id: str, found: Found | None) -> str | None:
+    """Say how a log contradicts a checkpoint: `found` is its event at the checkpoint's position."""
     if checkpoint.log_id != log_id:
         return f"it is one of the log {checkpoint.log_id}, and this is the log {log_id}"
     if found is None:
         return f"the log ends before event {checkpoint.position}"
-    if found != checkpoint.hash:
-        return f"event {checkpoint.position} has the hash {found.hex()} in the log, {checkpoint.hash.hex()} in it"
+    if found.hash != checkpoint.hash:
+        return f"event {checkpoint.position} has the hash {found.hash.hex()} in the log, {checkpoint.hash.hex()} in it"
+    if found.at != checkpoint.at:
+        return f"event {checkpoint.position} is of {found.at} in the log, of {checkpoint.at} in it"
     return None
 
 

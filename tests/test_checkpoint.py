@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keys import Keys, write_keys
 
-from domain.checkpoint import Checkpoint, Note, Signature, contradiction, encode, key_id, parse, text
+from domain.checkpoint import Checkpoint, Found, Note, Signature, contradiction, encode, key_id, parse, text
 from domain.errors import InvalidCheckpoint, InvalidFiles
 from service.log import signing
 from service.log.signing import VARIABLE, load_public_key, load_signer
@@ -136,13 +136,18 @@ def test_a_key_has_the_name_that_signed_notes_give_it() -> None:
 @pytest.mark.parametrize(
     ("log_id", "found", "said"),
     [
-        (LOG_ID, HASH, None),
+        (LOG_ID, Found(HASH, AT), None),
+        (
+            LOG_ID,
+            Found(HASH, "2026-03-15T14:30:22.123457Z"),
+            "event 1253 is of 2026-03-15T14:30:22.123457Z in the log, of 2026-03-15T14:30:22.123456Z in it",
+        ),
         (LOG_ID, None, "the log ends before event 1253"),
-        (LOG_ID, bytes(32), f"event 1253 has the hash {'00' * 32} in the log, {HASH.hex()} in it"),
-        ("ff", HASH, f"it is one of the log {LOG_ID}, and this is the log ff"),
+        (LOG_ID, Found(bytes(32), AT), f"event 1253 has the hash {'00' * 32} in the log, {HASH.hex()} in it"),
+        ("ff", Found(HASH, AT), f"it is one of the log {LOG_ID}, and this is the log ff"),
     ],
 )
-def test_a_log_agrees_with_its_checkpoint_or_not(log_id: str, found: bytes | None, said: str | None) -> None:
+def test_a_log_agrees_with_its_checkpoint_or_not(log_id: str, found: Found | None, said: str | None) -> None:
     """It agrees where it has the hash at the position, and is the log that the checkpoint names."""
     assert contradiction(CHECKPOINT, log_id, found) == said
 

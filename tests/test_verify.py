@@ -439,6 +439,16 @@ def test_a_break_before_the_checkpoint_leaves_it_unreached(folder: Path) -> None
     assert told(call(folder, "verify"))[-1].endswith(" is not reached: the log breaks before it")
 
 
+def test_a_checkpoint_with_another_time_is_a_break(folder: Path) -> None:
+    """Position and hash are right, and nobody signed it: the time is held against the event's."""
+    path = checkpoint_path(db_of(folder))
+    note = read_checkpoint(path)
+    assert note
+    write_checkpoint(path, note._replace(checkpoint=note.checkpoint._replace(at=AT)))
+    (said,) = told(call(folder, "verify"))
+    assert said.endswith(f"event {note.checkpoint.position} is of {note.checkpoint.at} in the log, of {AT} in it")
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"\xff"])
 def test_a_checkpoint_that_can_not_be_read_is_a_break(folder: Path, content: bytes) -> None:
     """The one beside the log, and one that was kept."""

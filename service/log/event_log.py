@@ -25,6 +25,7 @@ from service.log.checkpointing import Checkpoints
 from service.log.connection import on_its_thread, open_reading, open_writing
 from service.log.holder import LogLock
 from service.log.reading import LogReader
+from service.log.regular import check_regular
 from service.log.signing import Signer
 
 logger = logging.getLogger("matchspec.log")
@@ -163,7 +164,7 @@ class EventLog(LogReader):
                 logger.warning("the checkpoint of %s: %s; the next one is", self.path, unsigned)
         if await self._read_first() is None:
             return "the log is empty"
-        found = await self.read_hash(note.checkpoint.position)
+        found = await self.read_at(note.checkpoint.position)
         return contradiction(note.checkpoint, self.log_id, found)
 
     async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
@@ -224,6 +225,7 @@ async def _connect(path: Path) -> tuple[aiosqlite.Connection, aiosqlite.Connecti
 def _prepare(path: Path) -> Path:
     """Resolve links, so that two names of a log meet at one lock, and make its folder."""
     resolved = path.resolve()
+    check_regular(resolved)
     try:
         resolved.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

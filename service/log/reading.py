@@ -13,6 +13,7 @@ import aiosqlite
 
 from domain import chain, codec
 from domain.chain import Head
+from domain.checkpoint import Found
 from domain.errors import LogUnavailable, LogUnreadable
 from domain.events import FORMAT, Event, LogCreated, Recorded
 from service.log.connection import on_its_thread, open_reading
@@ -169,10 +170,10 @@ class LogReader:
             raise LogUnreadable(f"the log lacks the contents {digest}")
         return rows[0][0]
 
-    async def read_hash(self, position: int) -> bytes | None:
-        """Read the chain's hash at a position; None where there is no event."""
-        rows: list[tuple[bytes]] = await self._read("SELECT hash FROM events WHERE position = ?", position)
-        return rows[0][0] if rows else None
+    async def read_at(self, position: int) -> Found | None:
+        """Read hash and time of the event at a position; None where there is none."""
+        rows: list[tuple[bytes, str]] = await self._read("SELECT hash, at FROM events WHERE position = ?", position)
+        return Found(*rows[0]) if rows else None
 
     async def _read_first(self) -> Event | None:
         rows: list[tuple[str, bytes]] = await self._read(_FIRST)

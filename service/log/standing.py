@@ -73,7 +73,7 @@ def _hold_one(verified: Verified, kept: Kept, key: PublicKey | None, covered: in
         return Standing(kept, "breaks", f"{said}: {refused}")
     if not verified.whole and checkpoint.position > verified.head.position:
         return Standing(kept, "breaks", f"{said} is not reached: the log breaks before it")
-    if why := contradiction(checkpoint, verified.log_id, verified.hashes.get(checkpoint.position)):
+    if why := contradiction(checkpoint, verified.log_id, verified.found.get(checkpoint.position)):
         for accepted in verified.accepted:
             void = (accepted.void.position, accepted.void.hash)
             if void == (checkpoint.position, checkpoint.hash.hex()) and accepted.position <= covered:

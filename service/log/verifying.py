@@ -16,6 +16,7 @@ import msgspec
 
 from domain.audit import COLUMNS, Accepted, Audit
 from domain.chain import Head
+from domain.checkpoint import Found
 from domain.errors import LogUnavailable, LogUnreadable
 from domain.examples import decode_manifest
 from service.log.connection import APPLICATION_ID, reading_uri
@@ -39,7 +40,7 @@ _NOT_READ = {
 class Verified(NamedTuple):
     """What a log holds, as far as it is what was recorded, and `breaks`: what is not, in sentences.
 
-    `whole` tells that all of its events were read and are right. `hashes` has the chain's hash at each position that
+    `whole` tells that all of its events were read and are right. `found` has what is at each position that
     was asked for and is there, `at` is the head's time.
     """
 
@@ -50,7 +51,7 @@ class Verified(NamedTuple):
     at: str
     runs: int
     contents: int
-    hashes: dict[int, bytes]
+    found: dict[int, Found]
     accepted: list[Accepted]
 
 
@@ -87,7 +88,7 @@ class _Verification:
         self._positions = frozenset(positions)
         self._audit = Audit()
         self._breaks: list[str] = []
-        self._hashes: dict[int, bytes] = {}
+        self._found: dict[int, Found] = {}
         self._contents = 0
         self._whole = False
 
@@ -109,7 +110,7 @@ class _Verification:
             audit.at,
             audit.runs,
             self._contents,
-            self._hashes,
+            self._found,
             audit.accepted,
         )
 
@@ -150,7 +151,7 @@ class _Verification:
                 self._breaks.append(broken)
                 return
             if self._audit.head.position in self._positions:
-                self._hashes[self._audit.head.position] = self._audit.head.hash
+                self._found[self._audit.head.position] = Found(self._audit.head.hash, self._audit.at)
         self._whole = True
 
     def _check_contents(self) -> None:
