@@ -183,6 +183,25 @@ def test_a_disk_that_is_too_small_is_told(folder: Path) -> None:
     assert left == []
 
 
+def test_a_disk_that_fills_up_is_told(folder: Path) -> None:
+    """There is space for the log alone, and not for what SQLite needs beside it."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root on Linux")
+    small = folder / "small"
+    small.mkdir()
+    size = db_of(folder).stat().st_size // 1024 + 4
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(small)]
+    mounted = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    if mounted.returncode:
+        pytest.skip(f"can't mount here: {mounted.stderr.decode()}")
+    try:
+        called = call(folder, "backup", "small/copy.db")
+    finally:
+        subprocess.run(["umount", small], check=True, timeout=30)
+    assert called.code == 3
+    assert called.stderr.endswith("No space left on device\n")
+
+
 @pytest.mark.parametrize("crashed", [False, True])
 def test_a_backup_is_put_back_as_the_documentation_says(folder: Path, crashed: bool) -> None:
     """The steps as typed: copied to the log's place, without what an ended server left there, and accepted."""

@@ -1,5 +1,6 @@
 """A copy of a log that may be in use: consistent, checked, in one file that opens anywhere."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -12,6 +13,9 @@ from service.log.verifying import Verified, verify_log
 
 BESIDE = ("-wal", "-shm", "-journal", ".lock", ".checkpoint", ".checkpoint.new")
 """The ends of the names of files beside a log."""
+
+SHM_BYTES = 32_768
+"""What SQLite needs beside a database in WAL mode."""
 
 
 def back_up(log: Path, target: Path, *, force: bool) -> Verified:
@@ -29,7 +33,7 @@ def back_up(log: Path, target: Path, *, force: bool) -> Verified:
             raise BackupFailed(f"the log {log} was altered, and no backup was made: {verified.breaks[0]}")
         _put(new, target, force=force)
     except (OSError, sqlite3.Error) as error:
-        raise BackupFailed(f"can't write the backup {target}: {_reason(error)}") from error
+        raise BackupFailed(f"can't write the backup {target}: {_reason(error, target.parent)}") from error
     finally:
         for ending in ("", "-journal", "-wal", "-shm"):
             with suppress(OSError):
@@ -102,5 +106,9 @@ def _put_where_nothing_is(new: Path, target: Path) -> None:
         new.replace(target)
 
 
-def _reason(error: OSError | sqlite3.Error) -> str:
+def _reason(error: OSError | sqlite3.Error, folder: Path) -> str:
+    """Say why; SQLite calls it an I/O error where there was no space for a file beside its database."""
+    with suppress(OSError):
+        if isinstance(error, sqlite3.Error) and shutil.disk_usage(folder).free < SHM_BYTES:
+            return os.strerror(errno.ENOSPC)
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
