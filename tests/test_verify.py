@@ -309,6 +309,7 @@ SCHEMA = [
     ("DROP INDEX ends", "the index ends is gone"),
     ("CREATE TRIGGER x AFTER INSERT ON events BEGIN SELECT 1; END", "there is a trigger x, which no log has"),
     ("CREATE TABLE notes (x)", "there is a table notes, which no log has"),
+    ("CREATE INDEX i ON events (at)", "there is an index i, which no log has"),
     ("CREATE VIEW v AS SELECT 1", "there is a view v, which no log has"),
     ("PRAGMA application_id = 7", "application_id is 0x00000007, not 0x4d535045"),
 ]
@@ -322,6 +323,7 @@ def test_the_schema_must_be_the_formats(folder: Path, change: str, said: str) ->
 
     called = call(folder, "verify")
     assert (called.code, told(called)) == (1, [said])
+    assert "up to the break" not in called.stdout
 
 
 def test_a_trigger_that_does_nothing_is_told(folder: Path) -> None:
@@ -456,7 +458,9 @@ def test_a_checkpoint_that_can_not_be_read_is_a_break(folder: Path, content: byt
     called = call(folder, "verify", "--checkpoint", "kept.txt")
     assert (called.code, len(told(called))) == (1, 1)
     checkpoint_path(db_of(folder)).write_bytes(content)
-    assert call(folder, "verify").code == 1
+    called = call(folder, "verify")
+    assert called.code == 1
+    assert told(called)[0].count("matchspec.db.checkpoint") == 1
 
 
 def test_a_signature_is_told_and_with_the_public_key_checked(folder: Path) -> None:

@@ -111,7 +111,8 @@ def _summary(checked: Sequence[_Checked], unread: int) -> str:
     events = sum(one.verified.head.position for one in checked)
     count = "1 log" if len(checked) == 1 else f"{len(checked)} logs"
     found = f"{altered} altered" if altered else "nothing altered"
-    return f"{count}, {events:,} events: {found}" + (f"; {unread} can't be read" if unread else "")
+    counted = "1 event" if events == 1 else f"{events:,} events"
+    return f"{count}, {counted}: {found}" + (f"; {unread} can't be read" if unread else "")
 
 
 def _check(log: Path, given: Sequence[Kept], key: PublicKey | None, *, alone: bool) -> _Checked:
@@ -180,7 +181,7 @@ def _show(checked: _Checked, *, brief: bool = False) -> None:
 def _lines(checked: _Checked) -> list[tuple[str, str]]:
     verified = checked.verified
     runs = "1 run" if verified.runs == 1 else f"{verified.runs:,} runs"
-    until = " up to the break" if verified.breaks else ""
+    until = "" if verified.whole else " up to the break"
     lines = [
         ("events", f"{verified.head.position:,} of {runs}{until}"),
         ("contents", f"{verified.contents:,}"),

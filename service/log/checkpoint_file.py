@@ -5,7 +5,7 @@ from pathlib import Path
 
 from domain import checkpoint
 from domain.checkpoint import Note
-from domain.errors import InvalidCheckpoint, LogUnavailable
+from domain.errors import LogUnavailable
 from service.log.regular import open_regular
 
 
@@ -23,10 +23,7 @@ def read_checkpoint(path: Path) -> Note | None:
         return None
     except OSError as error:
         raise LogUnavailable(f"can't read {path}: {error.strerror}") from error
-    try:
-        return checkpoint.parse(content)
-    except InvalidCheckpoint as error:
-        raise InvalidCheckpoint(f"{path}: {error}") from error
+    return checkpoint.parse(content)
 
 
 def write_checkpoint(path: Path, note: Note) -> None:

@@ -153,7 +153,7 @@ class EventLog(LogReader):
         try:
             return read_checkpoint(path)
         except InvalidCheckpoint as error:
-            logger.warning("%s. It is kept as %s; a new one is begun", error, set_aside(path).name)
+            logger.warning("%s: %s. It is kept as %s; a new one is begun", path, error, set_aside(path).name)
             return None
 
     async def _find_contradiction(self, note: Note) -> str | None:

@@ -141,7 +141,7 @@ class _Verification:
             if (kind, name) not in found:
                 self._breaks.append(f"the {kind} {name} is gone")
             elif (kind, name) not in wanted:
-                self._breaks.append(f"there is a {kind} {name}, which no log has")
+                self._breaks.append(f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, which no log has")
             elif found[kind, name] != wanted[kind, name]:
                 self._breaks.append(f"the {kind} {name} is not the format's")
 
