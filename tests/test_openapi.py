@@ -55,12 +55,12 @@ def statuses(one: Document) -> set[int]:
 
 
 def test_with_a_key_all_but_the_open_routes_may_be_401() -> None:
-    """The bearer token is asked for by default, and not on `/health` and `/ready`."""
+    """The bearer token is asked for by default, and not on `/health`, `/ready` and the web page."""
     document = described(keyed=True)
     assert document["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
     assert document["security"] == [{"bearer": []}]
     for route, one in operations(document).items():
-        is_open = route.path in ("/health", "/ready")
+        is_open = route.path in ("/health", "/ready", "/", "/assets/{file}")
         assert (one.get("security") == []) == is_open
         assert (401 in statuses(one)) == (not is_open)
         assert 403 not in statuses(one)

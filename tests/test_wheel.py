@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("domain", "projections", "service")
+PAGE = ROOT / "service/web"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.xdist_group("wheel")]
 
@@ -47,8 +48,10 @@ def copy_as_the_dockerfile_does(folder: Path) -> None:
         for source in step[1:-1]:
             target = folder / source
             target.parent.mkdir(exist_ok=True)
-            copy = shutil.copytree if source.endswith("/") else shutil.copy
-            copy(ROOT / source, target)
+            if source.endswith("/"):
+                shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("node_modules", "dist"))
+            else:
+                shutil.copy(ROOT / source, target)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +77,22 @@ def test_the_wheel_holds_the_three_packages_and_no_more(wheel: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and PAGE not in path.parents
     }
     with ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert shipped == written
-    assert {Path(name).suffix for name in shipped} <= {".py", ".sql", ".typed", ".yml", ".jsonl", ".sh"}
+    page = {name for name in shipped if name.startswith("service/web/")}
+    assert shipped - page == written
+    assert {Path(name).suffix for name in written} <= {".py", ".sql", ".typed", ".yml", ".jsonl", ".sh"}
+
+
+def test_the_wheel_holds_the_built_page_and_none_of_its_sources(wheel: Path) -> None:
+    """The page, its script, style and icon; a wheel that was made where the page could not be built fails here."""
+    with ZipFile(wheel) as archive:
+        page = [name for name in archive.namelist() if name.startswith("service/web/")]
+        start = archive.read("service/web/dist/index.html").decode()
+    assert sorted(Path(name).suffix for name in page) == [".css", ".html", ".js", ".svg"]
+    assert all(name.removeprefix("service/web/dist") in start for name in page if not name.endswith(".html"))
 
 
 def test_the_command_tells_its_version_in_any_folder(installed: Path, tmp_path: Path) -> None:

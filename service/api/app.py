@@ -15,9 +15,10 @@ from service.api.comparisons import compare_runs
 from service.api.docs_page import get_docs, write_docs
 from service.api.event_stream import get_events
 from service.api.example_pages import get_examples
-from service.api.guard import Guard
+from service.api.guard import OPEN_PATHS, Guard
 from service.api.metrics import get_metrics
 from service.api.openapi import describe
+from service.api.page import get_page, get_page_file, read_page
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.api.reports import get_report
 from service.api.run_log import get_log
@@ -40,15 +41,18 @@ ROUTES = [
     get_metrics,
     description,
     get_docs,
+    get_page,
+    get_page_file,
 ]
 
 
 def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) -> App:
     """Build the application; `local_names` are the hosts a keyless server answers to, None for any."""
     described = describe(keyed=bool(key), guarded=not key and local_names is not None)
+    page = read_page()
     app = Litestar(
         route_handlers=[*ROUTES],
-        state=State({"api": api, "description": described, "docs": write_docs(described)}),
+        state=State({"api": api, "description": described, "docs": write_docs(described), "page": page}),
         openapi_config=None,
         logging_config=None,
         exception_handlers={
@@ -57,4 +61,4 @@ def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) 
             Exception: handle_any_error,
         },
     )
-    return Guard(cast(App, app), key, local_names)
+    return Guard(cast(App, app), key, local_names, OPEN_PATHS | page.keys())

@@ -16,10 +16,12 @@ from projections.results import Result
 class LogPlace(msgspec.Struct):
     """Where the log stood when the run was over: keep it, and a later check finds out whether the log was altered.
 
-    `hash` is in hex; how it is made stands in `docs/log-format.md`.
+    `version` is the last event's number in the run, `position` that in the log. `hash` is in hex; how it is made stands
+    in `docs/log-format.md`.
     """
 
     position: int
+    version: int
     hash: str
 
 
@@ -167,7 +169,7 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
         informational=end.informational or UNSET,
         usage=end.usage or UNSET,
         cost=UNSET if end.cost is None else end.cost,
-        log=LogPlace(result.end.position, result.end.hash.hex()),
+        log=LogPlace(result.end.position, result.version, result.end.hash.hex()),
     )
 
 

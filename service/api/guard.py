@@ -25,9 +25,12 @@ class Guard:
     hosts a request may name and no other site may send it; None where the server listens beyond loopback.
     """
 
-    def __init__(self, app: App, key: str | None, local_names: Iterable[str] | None) -> None:
+    def __init__(
+        self, app: App, key: str | None, local_names: Iterable[str] | None, open_paths: frozenset[str] = OPEN_PATHS
+    ) -> None:
         self._app = app
         self._key = _fingerprint(key.encode()) if key else None
+        self._open_paths = open_paths
         self._local_names = frozenset(local_names) if local_names is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +57,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         if self._key:
-            if scope["path"] not in OPEN_PATHS and not self._has_key(headers):
+            if scope["path"] not in self._open_paths and not self._has_key(headers):
                 return http_problem(401, "send the key: Authorization: Bearer <MATCHSPEC_API_KEY>")
         elif self._local_names is not None:
             problem = self._foreign(headers, self._local_names)

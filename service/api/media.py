@@ -9,6 +9,8 @@ JSON = "application/json"
 JSON_LINES = "application/jsonl"
 METRICS = "text/plain"
 EVENT_STREAM = "text/event-stream"
+HTML = "text/html"
+ANY = "*/*"
 _encoder = msgspec.json.Encoder()
 
 

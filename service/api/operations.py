@@ -14,6 +14,7 @@ from domain.errors import (
     LogUnavailable,
     MatchspecError,
     NoExamples,
+    NotFound,
     Refused,
     RunNotFound,
     RunNotOver,
@@ -25,7 +26,7 @@ from domain.idempotency import HEADER
 from service.api.body import NoFields
 from service.api.documents import HealthDocument, ListDocument, ReadyDocument, RunDocument, SuitesDocument
 from service.api.examples import ExamplesDocument, ResultDocument
-from service.api.media import EVENT_STREAM, JSON, JSON_LINES, METRICS
+from service.api.media import ANY, EVENT_STREAM, HTML, JSON, JSON_LINES, METRICS
 from service.api.query import CompareQuery, EventsQuery, ExamplesQuery, ListQuery, ReportQuery, ResultQuery
 from service.api.reports import MEDIA_TYPES
 from service.comparison_document import ComparisonDocument
@@ -251,5 +252,29 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", "/metrics", "getMetrics", "Tell what the server does and has done, for Prometheus.", (METRICS,)),
     Operation("GET", "/openapi.json", "describe", "Give this description.", (JSON,)),
-    Operation("GET", "/docs", "getDocs", "Show this description to people.", ("text/html",)),
+    Operation("GET", "/docs", "getDocs", "Show this description to people.", (HTML,)),
+    Operation(
+        "GET",
+        "/",
+        "getPage",
+        "Give the web page.",
+        (HTML,),
+        bare=(304,),
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
+        open=True,
+    ),
+    Operation(
+        "GET",
+        "/assets/{file}",
+        "getPageFile",
+        "Give a file that the web page loads.",
+        (ANY,),
+        bare=(304,),
+        path_fields=(Field("file", str, "As the page names it."),),
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
+        problems=(NotFound,),
+        open=True,
+    ),
 )

@@ -17,6 +17,7 @@ from domain.errors import (
     LogUnavailable,
     MatchspecError,
     NoExamples,
+    NotFound,
     Refused,
     RunNotFound,
     RunNotOver,
@@ -59,6 +60,7 @@ KINDS: dict[type[MatchspecError], tuple[HTTPStatus, str, str]] = {
     SuiteNotFound: (HTTPStatus.NOT_FOUND, "suite-not-found", "No such suite"),
     RunNotFound: (HTTPStatus.NOT_FOUND, "run-not-found", "No such run"),
     EventNotFound: (HTTPStatus.NOT_FOUND, "event-not-found", "The run has no such event"),
+    NotFound: (HTTPStatus.NOT_FOUND, "not-found", "Not Found"),
     LogUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "log-unavailable", "The event log can't be written or read"),
     MatchspecError: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong here"),
 }

@@ -1,0 +1,208 @@
+// The table of examples: only the lines that can be seen are in the document.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { api, type ExampleQuery } from "./api.ts";
+import type { Run } from "./documents.ts";
+import { count, score } from "./format.ts";
+import { ExampleDialog } from "./example.tsx";
+import { ExampleFilters, readFilters } from "./examplefilters.tsx";
+import { ExampleList, pagesOf, type Brief, type LoadPage } from "./examplelist.ts";
+import { setQuery, type Place } from "./route.ts";
+import { Note } from "./states.tsx";
+
+const LINE = 36;
+const BEYOND = 10;
+const AHEAD = 300;
+
+interface Props {
+  run: Run;
+  place: Place;
+  at: number | undefined;
+  /** Changes when there may be more. */
+  version: number | undefined;
+}
+
+export function ExampleTable({ run, place, at, version }: Props) {
+  const filters = readFilters(place);
+  const list = useList(run.run_id, filters, at, version);
+  const [opened, setOpened] = useState<number>();
+  const brief = opened === undefined ? undefined : list.briefs[opened];
+  const filtered = Object.keys(filters).length > 0;
+  const total = list.complete ? list.briefs.length : Math.max(list.briefs.length, filtered ? 0 : expected(run));
+  return (
+    <section aria-label="Examples">
+      <h2>
+        Examples <span class="dim">{list.complete ? count(list.briefs.length) : total ? `${count(total)}` : ""}</span>
+      </h2>
+      <ExampleFilters run={run} place={place} />
+      {list.error && <Note kind="bad" title="The examples can't be shown.">{list.error.message}</Note>}
+      {list.complete && total === 0 ? (
+        <Note title={filtered ? "No example matches." : "No example is recorded yet."} />
+      ) : (
+        <Lines list={list} total={total} open={setOpened} />
+      )}
+      {brief && opened !== undefined && (
+        <ExampleDialog
+          list={list}
+          brief={brief}
+          place={`${count(opened + 1)} of ${list.complete ? count(list.briefs.length) : "…"}`}
+          move={(step) => list.briefs[opened + step] && setOpened(opened + step)}
+          close={() => setOpened(undefined)}
+        />
+      )}
+      {place.query.text && !list.complete && list.briefs.length === 0 && (
+        <p class="loading" role="status">
+          Searching … <button type="button" onClick={() => setQuery(place, { text: undefined })}>Stop</button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** How many examples a run has, as far as its rows tell. */
+function expected(run: Run): number {
+  const graded = Math.max(0, ...(run.grader_results ?? []).map((row) => row.n));
+  return Math.max(graded, run.progress?.completed ?? 0);
+}
+
+/** A list that begins anew with other filters, and with news where it is short enough to be all looked at. */
+function useList(id: string, filters: ExampleQuery, at: number | undefined, version: number | undefined): ExampleList {
+  const [, redraw] = useState(0);
+  const key = JSON.stringify([id, filters, at]);
+  const shown = useRef<ExampleList | undefined>(undefined);
+  const list = useMemo(() => {
+    const stop = new AbortController();
+    const made = new ExampleList(source(id, filters, at), () => redraw((now) => now + 1), stop.signal);
+    return { made, stop };
+  }, [key, version]);
+  useEffect(() => {
+    list.made.want(Math.max(AHEAD, 1));
+    return () => list.stop.abort();
+  }, [list]);
+  const ready = list.made.briefs.length > 0 || list.made.complete || list.made.error;
+  const same = useRef(key);
+  if (ready || same.current !== key) shown.current = list.made;
+  same.current = key;
+  return shown.current ?? list.made;
+}
+
+function source(id: string, filters: ExampleQuery, at: number | undefined): LoadPage {
+  if (at === undefined) return pagesOf(id, filters);
+  return async (_cursor, signal) => {
+    const { examples = [] } = await api.examplesAt(id, at, signal);
+    return { examples: examples.filter((one) => keeps(one, filters)) };
+  };
+}
+
+function keeps(one: { passed: boolean; id: string; input: string; output: string | null; expected: string }, filters: ExampleQuery) {
+  const text = filters.text?.toLowerCase();
+  const all = [one.id, one.input, one.expected, one.output ?? ""].join("\n").toLowerCase();
+  return (filters.passed === undefined || String(one.passed) === filters.passed) && (!text || all.includes(text));
+}
+
+function Lines({ list, total, open }: { list: ExampleList; total: number; open: (index: number) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const [active, setActive] = useState(0);
+  const first = Math.max(0, Math.floor(view.top / LINE) - BEYOND);
+  const last = Math.min(total, Math.ceil((view.top + view.height) / LINE) + BEYOND);
+  useEffect(() => list.want(last + AHEAD), [list, last]);
+
+  const look = () => {
+    if (box.current) setView({ top: box.current.scrollTop, height: box.current.clientHeight });
+  };
+  useEffect(look, []);
+  const go = (index: number) => {
+    const next = Math.max(0, Math.min(total - 1, index));
+    setActive(next);
+    const node = box.current;
+    if (!node) return;
+    const room = node.clientHeight - LINE;
+    if (next * LINE < node.scrollTop) node.scrollTop = next * LINE;
+    if (next * LINE > node.scrollTop + room - LINE) node.scrollTop = next * LINE - room + LINE;
+  };
+  const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 12, PageUp: -12, Home: -total, End: total };
+  const press = (event: KeyboardEvent) => {
+    const step = steps[event.key];
+    if (event.key === "Enter" && list.briefs[active]) open(active);
+    else if (step !== undefined) go(active + step);
+    else return;
+    event.preventDefault();
+  };
+  const shown = [];
+  for (let index = first; index < last; index++) shown.push(index);
+  return (
+    <div
+      class="lines"
+      ref={box}
+      role="grid"
+      aria-label="Examples; arrow keys move, Enter opens"
+      aria-rowcount={total + 1}
+      aria-activedescendant={active >= first && active < last ? `line-${active}` : undefined}
+      tabIndex={0}
+      onScroll={look}
+      onKeyDown={press}
+    >
+      <div class="line header" role="row" aria-rowindex={1}>
+        {["Id", "Result", "Scores", "Input", "Expected", "Output"].map((name) => (
+          <span role="columnheader">{name}</span>
+        ))}
+      </div>
+      <div class="all" role="rowgroup" ref={(node) => void (node && (node.style.height = `${total * LINE}px`))}>
+        {shown.map((index) => (
+          <Line
+            key={index}
+            index={index}
+            brief={list.briefs[index]}
+            active={index === active}
+            open={() => {
+              setActive(index);
+              open(index);
+            }}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Line(props: { index: number; brief: Brief | undefined; active: boolean; open: () => void }) {
+  const { index, brief, active, open } = props;
+  const result = !brief ? "" : brief.error || (brief.passed ? "passed" : "failed");
+  const kind = !brief ? "" : brief.error ? "warn" : brief.passed ? "good" : "bad";
+  return (
+    <div
+      class={`line ${active ? "active" : ""}`}
+      id={`line-${index}`}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={active}
+      ref={(node) => void (node && (node.style.transform = `translateY(${index * LINE}px)`))}
+      onClick={brief && open}
+    >
+      <span role="gridcell" class="mono">
+        {brief?.id ?? "…"}
+      </span>
+      <span role="gridcell" class={kind}>
+        {result}
+      </span>
+      <span role="gridcell" class="number">
+        {brief && tellScores(brief.scores)}
+      </span>
+      <span role="gridcell" class="text">
+        {brief?.input}
+      </span>
+      <span role="gridcell" class="text">
+        {brief?.expected}
+      </span>
+      <span role="gridcell" class="text">
+        {brief?.output}
+      </span>
+    </div>
+  );
+}
+
+const tellScores = (scores: Record<string, number>): string =>
+  Object.values(scores)
+    .map((one) => (one === 0 || one === 1 ? String(one) : score(one)))
+    .join(" · ");
