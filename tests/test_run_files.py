@@ -5,12 +5,16 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from calling import call, document_of, result_files, run_logs
 from commanding import matchspec
 from project import examples, suite, write_project
 from running import serving
+
+from domain.errors import LogUnavailable
+from service.log.event_log import EventLog
 
 
 def test_results_are_named_after_suite_and_start(tmp_path: Path) -> None:
@@ -120,3 +124,16 @@ def test_the_environment_comes_before_the_configuration(tmp_path: Path) -> None:
     assert wrong.code == 2
     assert "MATCHSPEC_OUTPUT_FORMAT" in wrong.stderr
     assert len(run_logs(tmp_path)) == 1
+
+
+def test_a_run_that_could_record_nothing_leaves_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full before the first event: a log without any is of no use to anyone."""
+    write_project(tmp_path)
+
+    async def full(*_: object) -> NoReturn:
+        raise LogUnavailable("the log can't be written: database or disk is full")
+
+    monkeypatch.setattr(EventLog, "append", full)
+    called = call(tmp_path, "run")
+    assert (called.code, called.stderr) == (3, "matchspec: the log can't be written: database or disk is full\n")
+    assert list((tmp_path / ".matchspec" / "runs").iterdir()) == []

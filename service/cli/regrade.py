@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from domain.errors import MatchspecError, NotFound, Refused, RunNotFound
+from domain.errors import LogUnavailable, MatchspecError, NotFound, Refused, RunNotFound
 from domain.run_id import make_run_id
 from domain.spec import Config
 from service.bootstrap import open_service
@@ -21,7 +21,7 @@ from service.cli.loop import run_loop
 from service.cli.past_runs import RunLogs
 from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.run import make_settings
-from service.cli.run_here import USER_AGENT, RunHere, delete_run_log, run_log
+from service.cli.run_here import USER_AGENT, RunHere, delete_if_empty, delete_run_log, run_log
 from service.cli.run_there import RunThere
 from service.cli.run_ways import Way
 from service.execution.old_runs import FindLog
@@ -88,6 +88,9 @@ async def _open_here(options: Options, project: Project, find_log: FindLog, here
             yield way
     except (Refused, NotFound):
         delete_run_log(db)
+        raise
+    except LogUnavailable:
+        delete_if_empty(db)
         raise
 
 

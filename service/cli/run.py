@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from domain.errors import MatchspecError, NotFound, Refused, RunNotFound
+from domain.errors import LogUnavailable, MatchspecError, NotFound, Refused, RunNotFound
 from domain.run_id import make_run_id
 from domain.spec import Config
 from domain.written import Concurrency, Seconds
@@ -23,7 +23,7 @@ from service.cli.loop import run_loop
 from service.cli.past_runs import RunLogs, find_log_of
 from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.planned import describe_plan
-from service.cli.run_here import USER_AGENT, RunHere, delete_run_log, find_run_log, run_log
+from service.cli.run_here import USER_AGENT, RunHere, delete_if_empty, delete_run_log, find_run_log, run_log
 from service.cli.run_there import RunThere
 from service.cli.run_ways import Way
 from service.cli.saying import say
@@ -144,6 +144,10 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
     except (Refused, NotFound):
         if not options.resume:
             delete_run_log(db)
+        raise
+    except LogUnavailable:
+        if not options.resume:
+            delete_if_empty(db)
         raise
 
 

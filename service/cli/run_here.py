@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
-from domain.errors import RunNotFound
+from domain.errors import LogError, RunNotFound
 from domain.events import Recorded
 from domain.run_id import IS_RUN_ID
 from domain.spec import Statistics
@@ -11,6 +11,7 @@ from projections.progress import Progress
 from service.api import documents
 from service.bootstrap import Service
 from service.cli.run_ways import Begun, Loaded
+from service.log.verifying import holds_nothing
 from service.version import VERSION
 
 USER_AGENT = f"matchspec run {VERSION}"
@@ -27,9 +28,18 @@ def find_run_log(folders: Iterable[Path], run_id: str) -> Path | None:
     return next((log for log in logs if IS_RUN_ID.fullmatch(run_id) and log.is_file()), None)
 
 
+def delete_if_empty(log: Path) -> None:
+    """Delete a log in which nothing was ever recorded: the disk was full before its first event."""
+    try:
+        if holds_nothing(log):
+            delete_run_log(log)
+    except (LogError, OSError):
+        return  # it is in doubt, and stays
+
+
 def delete_run_log(log: Path) -> None:
     """Delete a log in which no run began."""
-    for ending in ("", "-wal", "-shm", ".lock", ".checkpoint"):
+    for ending in ("", "-wal", "-shm", ".lock", ".checkpoint", ".checkpoint.new"):
         log.with_name(f"{log.name}{ending}").unlink(missing_ok=True)
 
 

@@ -73,6 +73,18 @@ def holds_run(path: Path, run_id: str) -> bool:
         raise LogUnavailable(f"can't read the log {path}: {error}") from error
 
 
+def holds_nothing(path: Path) -> bool:
+    """Whether a log is there, and without any event."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(_connect(path)) as log:
+            tables = log.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchone()
+            return tables is None or log.execute("SELECT 1 FROM events").fetchone() is None
+    except sqlite3.DatabaseError as error:
+        raise LogUnavailable(f"can't read the log {path}: {error}") from error
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(reading_uri(path), uri=True, isolation_level=None)
     # Text that is no UTF-8 is a finding, not a failure to read.
