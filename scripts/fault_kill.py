@@ -72,6 +72,7 @@ def campaign(folder: Path, seed: int, count: int | None) -> str:
 def kill_a_run(folder: Path, size: Size, kills: int, seed: int) -> Outcome:
     """Kill the servers of one run so often, and look whether it ends as if nothing had been."""
     moments = random.Random(seed)
+    size = size._replace(examples=size.examples * max(1, kills // 4))  # it must last longer than its killers
     folder.mkdir(parents=True, exist_ok=True)
     with recorded_model(folder, outputs(size.examples), size.latency_ms) as model:
         config = project(folder / "project", model, size.examples, size.concurrency)

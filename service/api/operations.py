@@ -86,7 +86,9 @@ IDEMPOTENCY_KEY = Field(
     "A key of the client's choice. The same key and the same body give the same run, for ever. Quotes around it are "
     "not part of it.",
 )
-LAST_EVENT_ID = Field("Last-Event-ID", Annotated[int, Meta(ge=0)], "Begin behind this event; counts before `after`.")
+LAST_EVENT_ID = Field(
+    "Last-Event-ID", Annotated[int, Meta(ge=0, lt=10**18)], "Begin behind this event; counts before `after`."
+)
 IF_NONE_MATCH = Field("If-None-Match", str, "Tags of what the client has: 304 where one of them is that of the answer.")
 ETAG = Field("ETag", str, "Says which state this is.")
 LOCATION = Field("Location", str, "Where the results are.")
