@@ -115,15 +115,28 @@ async def _open(options: Options, project: Project, environment: Mapping[str, st
         concurrency=options.concurrency,
         baseline=options.baseline,
     )
-    if options.server:
-        asked = msgspec.structs.replace(request, suite=options.suite, config=options.config)
-        wanted = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
-        there = RunThere(options.server, environment.get("MATCHSPEC_API_KEY"), "/run", wanted)
-        try:
-            yield there
-        finally:
-            await there.close()
-        return
+    opened = _open_there if options.server else _open_here
+    async with opened(options, request, project, environment) as way:
+        yield way
+
+
+@asynccontextmanager
+async def _open_there(
+    options: Options, request: RunRequest, _project: Project, environment: Mapping[str, str]
+) -> AsyncIterator[Way]:
+    asked = msgspec.structs.replace(request, suite=options.suite, config=options.config)
+    wanted = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
+    there = RunThere(options.server or "", environment.get("MATCHSPEC_API_KEY"), "/run", wanted)
+    try:
+        yield there
+    finally:
+        await there.close()
+
+
+@asynccontextmanager
+async def _open_here(
+    options: Options, request: RunRequest, project: Project, environment: Mapping[str, str]
+) -> AsyncIterator[Way]:
     run_id = options.resume or make_run_id(datetime.now(UTC), secrets.randbelow(0x10000))
     db = run_log(project.folder, run_id)
     if options.resume and find_run_log([project.folder], run_id) is None:
