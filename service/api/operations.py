@@ -94,6 +94,20 @@ ETAG = Field("ETag", str, "Says which state this is.")
 LOCATION = Field("Location", str, "Where the results are.")
 RETRY_AFTER = Field("Retry-After", int, "After how many seconds to try again.")
 READING = (RunNotFound, LogUnavailable)
+STARTING = (
+    InvalidRequest,
+    InvalidFiles,
+    ConfigNotAllowed,
+    NoExamples,
+    Refused,
+    SuiteNotFound,
+    RunNotFound,
+    RunNotOver,
+    UnsupportedMedia,
+    TooManyRuns,
+    LogUnavailable,
+)
+"""What keeps a run from being started."""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -107,20 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
         headers=(IDEMPOTENCY_KEY,),
         answer_headers=(LOCATION,),
         links=(Link("getResult", "run_id", "run_id"),),
-        problems=(
-            InvalidRequest,
-            InvalidFiles,
-            ConfigNotAllowed,
-            NoExamples,
-            Refused,
-            SuiteNotFound,
-            RunNotFound,
-            RunNotOver,
-            UnsupportedMedia,
-            IdempotencyKeyReused,
-            TooManyRuns,
-            LogUnavailable,
-        ),
+        problems=(*STARTING, IdempotencyKeyReused),
     ),
     Operation(
         "GET",
@@ -192,19 +193,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path_fields=(RUN_ID,),
         answer_headers=(LOCATION,),
         links=(Link("getResult", "run_id", "run_id"),),
-        problems=(
-            InvalidRequest,
-            InvalidFiles,
-            ConfigNotAllowed,
-            NoExamples,
-            Refused,
-            RunNotFound,
-            SuiteNotFound,
-            RunNotOver,
-            UnsupportedMedia,
-            TooManyRuns,
-            LogUnavailable,
-        ),
+        problems=STARTING,
     ),
     Operation(
         "POST",
