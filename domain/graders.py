@@ -85,7 +85,8 @@ def regex(config: RegexConfig, expected: str, output: str, whole: "re2._Regexp[s
         ) from error
     if pattern.programsize * len(output) > MOST_WORK:
         raise GraderError(_TOO_LONG)
-    return float(pattern.search(output) is not None)
+    # As bytes, since a match in a text has its places translated from bytes to characters, in Python.
+    return float(pattern.search(output.encode()) is not None)
 
 
 def compile_pattern(config: RegexConfig, expected: str) -> "re2._Regexp[str]":

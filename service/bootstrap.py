@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
-
 from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
@@ -32,7 +30,8 @@ from service.files.config import ConfigFiles, secret_names
 from service.log.event_log import EventLog
 from service.log.signing import load_signer
 from service.measures import Measures
-from service.models.transport import open_transport
+from service.models.message import Send
+from service.models.transport import Transport
 from service.news import News
 from service.results import ResultReader
 from service.suites import GivenConfig, OwnConfig
@@ -102,7 +101,7 @@ async def open_service(
     settings: Settings,
     clock: Callable[[], datetime] = _now,
     draw: Callable[[int], int] = secrets.randbelow,
-    transport: httpx.AsyncBaseTransport | None = None,
+    send: Send | None = None,
 ) -> AsyncIterator[Service]:
     """Open the log and build the service over it; stops and closes it at the end.
 
@@ -117,10 +116,12 @@ async def open_service(
         writer = Writer(log, views, clock, measures)
         await writer.open()
         stack.push_async_callback(writer.close)
-        transport = transport or open_transport()
-        stack.push_async_callback(transport.aclose)
+        if send is None:
+            transport = Transport()
+            stack.push_async_callback(transport.aclose)
+            send = transport.send
         results = ResultReader(log, views)
-        world = _make_world(settings, log, writer, measures, OldRuns(log, results, settings.find_log), transport, draw)
+        world = _make_world(settings, log, writer, measures, OldRuns(log, results, settings.find_log), send, draw)
         service = _build(settings, world, views, results, clock)
         stack.push_async_callback(service.stop)
         yield service
@@ -132,7 +133,7 @@ def _make_world(
     writer: Writer,
     measures: Measures,
     old_runs: OldRuns,
-    transport: httpx.AsyncBaseTransport,
+    send: Send,
     draw: Callable[[int], int],
 ) -> World:
     return World(
@@ -142,7 +143,7 @@ def _make_world(
         slots=CallSlots(settings.limits.model_calls),
         measures=measures,
         paces=Paces(settings.environment),
-        transport=transport,
+        send=send,
         environment=settings.environment,
         root=settings.root,
         process=f"pid {os.getpid()} on {socket.gethostname()}",

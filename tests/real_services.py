@@ -6,11 +6,15 @@ from pathlib import Path
 
 from running import Client, serving
 
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 
 @asynccontextmanager
 async def serving_for_real(config: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Client]:
     """Open a service over a project whose models, judges and embedding services are real addresses."""
-    async with serving(config, open_transport(), environment=environment) as client:
-        yield client
+    transport = Transport()
+    try:
+        async with serving(config, send=transport.send, environment=environment) as client:
+            yield client
+    finally:
+        await transport.aclose()

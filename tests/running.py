@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+from over_httpx import sending_to
 
 from service.bootstrap import Service, Settings, open_service
 from service.execution.queue import Limits
 from service.files.config import read_config
+from service.models.message import Send
 
 Document = dict[str, Any]
 Answer = Callable[[str], Awaitable[str | httpx.Response]]
@@ -100,13 +102,17 @@ async def serving(
     config: Path,
     model: httpx.AsyncBaseTransport | None = None,
     *,
+    send: Send | None = None,
     db: Path | None = None,
     environment: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     clock: Callable[[], datetime] | None = None,
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> AsyncIterator[Client]:
-    """Open a service over a project, go on with what is unfinished, and stop it at the end as SIGTERM does."""
+    """Open a service over a project, go on with what is unfinished, and stop it at the end as SIGTERM does.
+
+    `send` asks other than the fake model.
+    """
     settings = Settings(
         config=read_config(config),
         root=config.parent,
@@ -117,7 +123,7 @@ async def serving(
         environment=environment or {},
     )
     async with (
-        open_service(settings, clock or _now, draw, model or FakeModel()) as service,
+        open_service(settings, clock or _now, draw, send or sending_to(model or FakeModel())) as service,
         httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url="http://127.0.0.1:8090") as http,
     ):
         service.resume()

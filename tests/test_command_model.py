@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvloop
+from over_httpx import sending_to
 
 from domain.errors import ModelError
 from domain.model_spec import CommandModel, EchoModel, Input, NoopModel
@@ -19,7 +20,7 @@ from service.models.model import open_model
 from service.models.scripts import scripts_of
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-NO_NETWORK = httpx.MockTransport(lambda _request: httpx.Response(500))
+NO_NETWORK = sending_to(httpx.MockTransport(lambda _request: httpx.Response(500)))
 
 
 @pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -33,7 +34,7 @@ def command_model(*argv: str, via: Input = "stdin", folder: Path = Path(), **var
     """Open a `command` model with our PATH and the variables given."""
     spec = CommandModel(command=list(argv), input_via=via)
     environment = {"PATH": os.environ["PATH"]} | variables
-    return open_model(spec, folder=folder, environment=environment, transport=NO_NETWORK)
+    return open_model(spec, folder=folder, environment=environment, send=NO_NETWORK)
 
 
 def shell(script: str, via: Input = "stdin", folder: Path = Path(), **variables: str) -> Ask:
@@ -266,7 +267,7 @@ def test_many_commands_at_once_all_answer(run: Run) -> None:
 def test_echo_and_noop_need_no_process(run: Run) -> None:
     """`echo` gives the input back, `noop` nothing."""
     echo, noop = (
-        open_model(spec, folder=Path(), environment={}, transport=NO_NETWORK) for spec in (EchoModel(), NoopModel())
+        open_model(spec, folder=Path(), environment={}, send=NO_NETWORK) for spec in (EchoModel(), NoopModel())
     )
 
     assert (run(ask(echo, "hé")), run(ask(noop, "hé"))) == ("hé", "")

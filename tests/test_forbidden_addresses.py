@@ -10,13 +10,14 @@ import httpx
 import pytest
 from aiohappyeyeballs import AddrInfoType
 from hostile_server import answer
+from over_httpx import target_of
 
 from domain.errors import ModelError
 from domain.model_spec import HttpModel
 from service.models import connecting
 from service.models.forbidden import is_forbidden, is_forbidden_host
 from service.models.model import open_model
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 METADATA = "169.254.169.254"
 NEVER = "link-local and metadata addresses are never asked"
@@ -74,10 +75,9 @@ async def trap() -> AsyncIterator[Trap]:
 
 async def failure(url: str, proxy: str | None = None) -> str:
     """Ask at an address; gives what failed."""
-    transport = open_transport()
-    extensions = {"proxy": proxy} if proxy else None
+    transport = Transport()
     with pytest.raises(httpx.TransportError) as caught:
-        await transport.handle_async_request(httpx.Request("POST", url, extensions=extensions))
+        await transport.send(target_of(url, proxy=proxy), b"", 1000)
     await transport.aclose()
     return str(caught.value)
 
@@ -178,8 +178,8 @@ async def redirecting(location: str, status: str) -> AsyncIterator[str]:
 async def test_a_redirect_of_a_model_is_an_error(status: str) -> None:
     """Nobody is asked at the address that a model's answer names."""
     async with trap() as elsewhere, redirecting(f"http://127.0.0.1:{elsewhere.port}/", status) as url:
-        transport = open_transport()
-        ask = open_model(HttpModel(endpoint=url), folder=Path(), environment={}, transport=transport)
+        transport = Transport()
+        ask = open_model(HttpModel(endpoint=url), folder=Path(), environment={}, send=transport.send)
         with pytest.raises(ModelError, match=f"answered {status}"):
             await ask("hi")
         await transport.aclose()

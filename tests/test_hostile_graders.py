@@ -16,7 +16,7 @@ from domain.secrets import Secrets
 from service.graders import service_call
 from service.graders.judge import Judge, open_judge
 from service.graders.similarity import Similarity, open_similarity
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 ASKED = Asked("in", "expected", "output", None)
 KINDS = ["judge", "similarity"]
@@ -60,14 +60,14 @@ async def grader_at(
 ) -> AsyncIterator[Judge | Similarity]:
     """Open a grader whose service is the hostile server at a path."""
     url = f"{server.url}/{path}"
-    transport = open_transport()
+    transport = Transport()
     judge = LlmJudgeGrader(config=LlmJudgeConfig(endpoint=url, model="m", timeout_seconds=seconds))
     config = SemanticSimilarityConfig(embedding_endpoint=url, model="m", timeout_seconds=seconds)
     similarity = SemanticSimilarityGrader(config=config)
     grader: Judge | Similarity = (
-        open_judge(judge, {}, transport, lambda _below: 1, Secrets({}))
+        open_judge(judge, {}, transport.send, lambda _below: 1, Secrets({}))
         if kind == "judge"
-        else open_similarity(similarity, {}, transport, Secrets({}))
+        else open_similarity(similarity, {}, transport.send, Secrets({}))
     )
     try:
         yield grader

@@ -13,7 +13,7 @@ from domain.errors import ModelError
 from domain.model_spec import HttpModel
 from service.models.ask import Ask, Reply
 from service.models.model import open_model
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 NOT_HTTP = "the answer is not valid HTTP, or its header is over 64 kB"
 TOLD = {
@@ -44,10 +44,10 @@ RETRIED = {
 @asynccontextmanager
 async def model_at(path: str, server: HostileServer) -> AsyncIterator[Ask]:
     """Open an `http` model that asks the hostile server at a path."""
-    transport = open_transport()
+    transport = Transport()
     spec = HttpModel(endpoint=f"{server.url}/{path}", response_path="output")
     try:
-        yield open_model(spec, folder=Path(), environment={}, transport=transport)
+        yield open_model(spec, folder=Path(), environment={}, send=transport.send)
     finally:
         await transport.aclose()
 
@@ -106,11 +106,11 @@ async def test_memory_stays_bounded(path: str) -> None:
 async def test_a_good_answer_follows_a_bad_one() -> None:
     """One transport serves all: what one server does leaves the next call alone."""
     async with hostile_server() as server:
-        transport = open_transport()
+        transport = Transport()
 
         def ask_at(path: str) -> Ask:
             spec = HttpModel(endpoint=f"{server.url}/{path}", response_path="output")
-            return open_model(spec, folder=Path(), environment={}, transport=transport)
+            return open_model(spec, folder=Path(), environment={}, send=transport.send)
 
         for path in ["cut-off", "garbage", "length-too-small", "closes-at-once"]:
             await asyncio.gather(ask_at(path)("hi"), return_exceptions=True)
@@ -130,10 +130,10 @@ async def test_a_large_input_is_sent_whole() -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    transport = open_transport()
+    transport = Transport()
     async with server:
         spec = HttpModel(endpoint=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-        ask = open_model(spec, folder=Path(), environment={}, transport=transport)
+        ask = open_model(spec, folder=Path(), environment={}, send=transport.send)
         assert await ask("x" * 3_000_000) == Reply("done")
         await transport.aclose()
 

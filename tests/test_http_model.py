@@ -10,12 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from over_httpx import sending_to
 
 from domain.errors import ModelError
 from domain.model_spec import HttpModel
 from service.models.ask import Ask
 from service.models.model import open_model
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 ENDPOINT = "http://model.test/v1"
 CHAT = "choices[0].message.content"
@@ -27,7 +28,7 @@ def http_model(handler: Handler, **settings: object) -> Ask:
     """Open an `http` model whose server is a function."""
     spec = HttpModel(**({"endpoint": ENDPOINT} | settings))  # type: ignore[arg-type]
     environment = {"HOST": "model.test", "KEY": "sk-12345678", "BROKEN": "sk-1234\n5678"}
-    return open_model(spec, folder=Path(), environment=environment, transport=httpx.MockTransport(handler))
+    return open_model(spec, folder=Path(), environment=environment, send=sending_to(httpx.MockTransport(handler)))
 
 
 def answering(content: bytes | str, status: int = 200, **headers: str) -> Handler:
@@ -327,9 +328,9 @@ async def test_a_server_without_tls_is_a_tls_failure() -> None:
 
 async def over_the_network(endpoint: str) -> ModelError:
     """Ask over the real transport, and give the error that comes of it."""
-    transport = open_transport()
+    transport = Transport()
     try:
         spec = HttpModel(endpoint=endpoint)
-        return await failure_of(open_model(spec, folder=Path(), environment={}, transport=transport))
+        return await failure_of(open_model(spec, folder=Path(), environment={}, send=transport.send))
     finally:
         await transport.aclose()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from over_httpx import sending_to
 
 from domain.errors import GraderError
 from domain.graded import Asked, Graded
@@ -27,8 +28,8 @@ def judge_at(handler: Handler, secrets: Secrets | None = None, /, **settings: ob
     """Open a judge whose service is a function, and whose mark is always `MARK`."""
     config = LlmJudgeConfig(**({"endpoint": ENDPOINT, "model": "judge-1"} | settings))  # type: ignore[arg-type]
     environment = {"HOST": "judge.test", "KEY": "sk-12345678", "BROKEN": "sk-1234\n5678"}
-    transport = httpx.MockTransport(handler)
-    return open_judge(LlmJudgeGrader(config=config), environment, transport, lambda _below: 255, secrets or Secrets({}))
+    send = sending_to(httpx.MockTransport(handler))
+    return open_judge(LlmJudgeGrader(config=config), environment, send, lambda _below: 255, secrets or Secrets({}))
 
 
 def chat(reply: object, finish_reason: str = "stop") -> httpx.Response:
@@ -127,7 +128,7 @@ async def test_each_grading_draws_a_mark_of_its_own() -> None:
         return chat("8")
 
     spec = LlmJudgeGrader(config=LlmJudgeConfig(endpoint=ENDPOINT, model="m"))
-    judge = open_judge(spec, {}, httpx.MockTransport(handler), lambda _below: next(numbers), Secrets({}))
+    judge = open_judge(spec, {}, sending_to(httpx.MockTransport(handler)), lambda _below: next(numbers), Secrets({}))
     await judge.grade(ASKED)
     await judge.grade(ASKED)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from over_httpx import sending_to
 
 from domain.errors import GraderError
 from domain.graded import Asked
@@ -27,7 +28,9 @@ def open_local(environment: Mapping[str, str] | None = None) -> Similarity:
     def handler(_request: httpx.Request) -> httpx.Response:
         raise AssertionError
 
-    return open_similarity(SemanticSimilarityGrader(), environment or {}, httpx.MockTransport(handler), Secrets({}))
+    return open_similarity(
+        SemanticSimilarityGrader(), environment or {}, sending_to(httpx.MockTransport(handler)), Secrets({})
+    )
 
 
 def test_a_missing_model_is_told_when_the_grader_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from over_httpx import sending_to
 from project import examples, write_project
 from running import FakeModel, serving
 
@@ -49,8 +50,8 @@ def completion(content: object) -> dict[str, object]:
 def opened(server: object, **settings: object) -> Ask:
     """Open the model `small-1` with these settings."""
     spec = OpenAIModel(**({"model": "small-1"} | settings))  # type: ignore[arg-type]
-    transport = httpx.MockTransport(server)  # type: ignore[arg-type]
-    return open_model(spec, folder=Path(), environment=ENVIRONMENT, transport=transport)
+    send = sending_to(httpx.MockTransport(server))  # type: ignore[arg-type]
+    return open_model(spec, folder=Path(), environment=ENVIRONMENT, send=send)
 
 
 async def test_the_input_is_the_users_message() -> None:

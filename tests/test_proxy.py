@@ -15,7 +15,7 @@ from domain.errors import ModelError
 from domain.model_spec import HttpModel, OpenAIModel
 from service.models.ask import Reply
 from service.models.model import open_model
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 
 class Proxy:
@@ -63,10 +63,10 @@ async def a_proxy() -> AsyncIterator[Proxy]:
 
 async def ask_through(proxy: str, endpoint: str = "http://model.test/v1?a=b", **environment: str) -> Reply:
     """Ask once over the real transport."""
-    transport = open_transport()
+    transport = Transport()
     try:
         spec = HttpModel(endpoint=endpoint, proxy=proxy)
-        return await open_model(spec, folder=Path(), environment=environment, transport=transport)("hi")
+        return await open_model(spec, folder=Path(), environment=environment, send=transport.send)("hi")
     finally:
         await transport.aclose()
 
@@ -115,11 +115,11 @@ async def test_the_user_in_a_variable_is_told_to_the_proxy_alone() -> None:
 
 async def test_openai_goes_through_a_proxy_too() -> None:
     """The field is the same there."""
-    transport = open_transport()
+    transport = Transport()
     async with a_proxy() as proxy:
         spec = OpenAIModel(model="m", base_url="http://llm.test/v1", proxy=proxy.url)
         with pytest.raises(ModelError):  # what the proxy says is no chat completion
-            await open_model(spec, folder=Path(), environment={}, transport=transport)("hi")
+            await open_model(spec, folder=Path(), environment={}, send=transport.send)("hi")
         await transport.aclose()
 
     assert proxy.heads[0][0] == "POST http://llm.test/v1/chat/completions HTTP/1.1"

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from over_httpx import sending_to
 from project import write_project
 from running import HTTP, FakeModel, serving
 
@@ -110,8 +111,8 @@ async def test_the_longer_of_backoff_and_retry_after_is_waited(
 )
 async def test_a_refusal_tells_its_wait_and_whether_it_means_overload(status: int, overloaded: bool) -> None:
     """Any refusal may carry Retry-After; only 429 and 503 say that there is too much to do."""
-    refuse = httpx.MockTransport(lambda _request: httpx.Response(status, headers={"retry-after": "7"}))
-    ask = open_model(HttpModel(endpoint="http://model.test/"), folder=Path(), environment={}, transport=refuse)
+    refuse = sending_to(httpx.MockTransport(lambda _request: httpx.Response(status, headers={"retry-after": "7"})))
+    ask = open_model(HttpModel(endpoint="http://model.test/"), folder=Path(), environment={}, send=refuse)
 
     with pytest.raises(ModelError) as caught:
         await ask("hi")
@@ -122,8 +123,8 @@ async def test_a_refusal_tells_its_wait_and_whether_it_means_overload(status: in
 async def test_a_date_is_counted_from_now() -> None:
     """An HTTP date half a minute ahead is a wait of about half a minute."""
     ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    refuse = httpx.MockTransport(lambda _request: httpx.Response(429, headers={"Retry-After": ahead}))
-    ask = open_model(HttpModel(endpoint="http://model.test/"), folder=Path(), environment={}, transport=refuse)
+    refuse = sending_to(httpx.MockTransport(lambda _request: httpx.Response(429, headers={"Retry-After": ahead})))
+    ask = open_model(HttpModel(endpoint="http://model.test/"), folder=Path(), environment={}, send=refuse)
 
     with pytest.raises(ModelError) as caught:
         await ask("hi")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from over_httpx import sending_to
 
 from domain.errors import GraderError
 from domain.graded import Asked, Graded
@@ -53,7 +54,7 @@ def grader_at(handler: Handler, secrets: Secrets | None = None, /, **settings: o
     written = {"embedding_endpoint": ENDPOINT, "model": "embed-1"} | settings
     spec = SemanticSimilarityGrader(config=SemanticSimilarityConfig(**written))  # type: ignore[arg-type]
     environment = {"HOST": "embed.test", "KEY": "sk-12345678"}
-    return open_similarity(spec, environment, httpx.MockTransport(handler), secrets or Secrets({}))
+    return open_similarity(spec, environment, sending_to(httpx.MockTransport(handler)), secrets or Secrets({}))
 
 
 def pair(expected: str, output: str) -> Asked:

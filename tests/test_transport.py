@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 import uvloop
+from over_httpx import target_of
 
 from service.models import transport as transports
-from service.models.connection import BUFFER_BYTES
-from service.models.transport import open_transport
+from service.models.message import Answer
+from service.models.transport import Transport
 
+LIMIT = 8_000_000
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -102,9 +104,9 @@ async def serving(server: Peer, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 
 @asynccontextmanager
-async def transport() -> AsyncIterator[httpx.AsyncBaseTransport]:
+async def transport() -> AsyncIterator[Transport]:
     """Open a transport for the time of a block."""
-    opened = open_transport()
+    opened = Transport()
     try:
         yield opened
     finally:
@@ -118,17 +120,12 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def post(over: httpx.AsyncBaseTransport, url: str, body: bytes = b"{}", **more: str) -> tuple[int, bytes]:
+async def post(
+    over: Transport, url: str, body: bytes = b"{}", proxy: str | None = None, **headers: str
+) -> tuple[int, bytes]:
     """Send a request and take the answer in; gives status and body."""
-    headers = {"X-Name": "value", **{name: value for name, value in more.items() if name != "proxy"}}
-    extensions = {"proxy": more["proxy"]} if "proxy" in more else None
-    request = httpx.Request("POST", url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions)
-    response = await over.handle_async_request(request)
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    try:
-        return response.status_code, b"".join([chunk async for chunk in response.stream])
-    finally:
-        await response.stream.aclose()
+    answer = await over.send(target_of(url, proxy=proxy, **{"X-Name": "value"} | headers), body, LIMIT)
+    return answer.status, answer.body
 
 
 @under_both_loops
@@ -305,8 +302,8 @@ async def test_closing_the_transport_closes_what_is_idle() -> None:
 
 
 @under_both_loops
-async def test_a_body_that_is_not_read_is_not_taken_in() -> None:
-    """A server that sends 50 MB has to wait while nobody reads; then all of it arrives."""
+async def test_a_body_over_the_limit_is_not_taken_in() -> None:
+    """Of 50 MB little more than the limit arrives; the connection is closed, and the next call opens another."""
     piece, pieces, sent = b"x" * 500_000, 100, 0
 
     async def answer(_head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -318,18 +315,19 @@ async def test_a_body_that_is_not_read_is_not_taken_in() -> None:
             sent += 1
 
     async with serving(Peer(answer)) as server, transport() as over:
-        request = httpx.Request("POST", server.url, stream=httpx.ByteStream(b"{}"))
-        response = await over.handle_async_request(request)
-        await asyncio.sleep(0.1)
+        taken = await over.send(target_of(server.url), b"{}", 1_000_000)
+        assert taken == Answer(200, [(b"Content-Length", b"50000000")], b"x" * 1_000_001)
+        await until(lambda: server.open == 0)
         assert sent < 30
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        chunks = [len(chunk) async for chunk in response.stream]
-        await response.stream.aclose()
-        assert sum(chunks) == 50_000_000
-        assert max(chunks) < 4 * BUFFER_BYTES
-        again = await over.handle_async_request(httpx.Request("POST", server.url, stream=httpx.ByteStream(b"")))
-        await again.aclose()
-        assert server.connections == 1
+        await over.send(target_of(server.url), b"{}", 1_000_000)
+        assert server.connections == 2
+
+
+@under_both_loops
+async def test_of_a_refusal_only_its_beginning_is_taken_in() -> None:
+    """4 kB and one byte, however much the caller would take."""
+    async with peer(b"HTTP/1.1 500 No\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000) as server, transport() as over:
+        assert await post(over, server.url) == (500, b"x" * 4_001)
 
 
 @under_both_loops

@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
-
 from domain.plan import Plan, PlannedHarness
 from service.execution.old_runs import OldRuns
 from service.execution.pace import Paces
 from service.execution.slots import CallSlots
 from service.log.event_log import EventLog
 from service.measures import Measures
+from service.models.message import Send
 from service.writer import Writer
 
 
@@ -30,7 +29,7 @@ class World(NamedTuple):
     slots: CallSlots
     measures: Measures
     paces: Paces
-    transport: httpx.AsyncBaseTransport
+    send: Send
     environment: Mapping[str, str]
     root: Path
     process: str

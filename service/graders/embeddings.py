@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import httpx
 import msgspec
 import numpy as np
 
@@ -11,7 +10,7 @@ from domain.grader_spec import SemanticSimilarityConfig
 from domain.secrets import Secrets
 from domain.similarity import Vector
 from service.graders.service_call import ServiceAddress, ServiceCall, UnsuitedError
-from service.models.exchange import ERROR_BYTES
+from service.models.message import REFUSAL_BYTES, Send
 from service.models.reply import MAX_BYTES, on_one_line
 
 MAX_NUMBERS = 12_288  # of one embedding; a reply with more would only fill the memory
@@ -92,7 +91,7 @@ class EmbeddingService:
             raise self._malformed(bytes(item), error) from None
 
     def _malformed(self, body: bytes, error: ValueError) -> GraderError:
-        start = on_one_line(self._call.hidden(body[:ERROR_BYTES].decode(errors="replace")))
+        start = on_one_line(self._call.hidden(body[:REFUSAL_BYTES].decode(errors="replace")))
         message = f"the embedding service's reply is not a list of embeddings ({error}): {start}"
         return GraderError(message.removesuffix(": "))
 
@@ -116,9 +115,9 @@ def open_embedding_service(
     config: SemanticSimilarityConfig,
     endpoint: str,
     environment: Mapping[str, str],
-    transport: httpx.AsyncBaseTransport,
+    send: Send,
     secrets: Secrets,
 ) -> EmbeddingService:
     """Prepare a service. GraderError where a variable is not set, or makes an address or header that can't be sent."""
     address = ServiceAddress(endpoint, config.api_key_env, config.timeout_seconds, MAX_BYTES)
-    return EmbeddingService(config, ServiceCall(address, environment, transport, secrets))
+    return EmbeddingService(config, ServiceCall(address, environment, send, secrets))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import httpx
 import msgspec
 
 from domain.errors import GraderError
@@ -11,7 +10,7 @@ from domain.grader_spec import LlmJudgeGrader
 from domain.judge import make_prompt, read_score
 from domain.secrets import Secrets
 from service.graders.service_call import ServiceAddress, ServiceCall
-from service.models.exchange import ERROR_BYTES
+from service.models.message import REFUSAL_BYTES, Send
 from service.models.reply import on_one_line
 
 MAX_BYTES = 1_000_000
@@ -72,7 +71,7 @@ class Judge:
         except RecursionError:
             raise GraderError("the judge's reply is JSON nested too deep") from None
         except ValueError as error:
-            start = on_one_line(self._call.hidden(body[:ERROR_BYTES].decode(errors="replace")))
+            start = on_one_line(self._call.hidden(body[:REFUSAL_BYTES].decode(errors="replace")))
             raise GraderError(
                 f"the judge's reply is not a chat completion ({error}): {start}".removesuffix(": ")
             ) from None
@@ -86,7 +85,7 @@ class Judge:
 def open_judge(
     spec: LlmJudgeGrader,
     environment: Mapping[str, str],
-    transport: httpx.AsyncBaseTransport,
+    send: Send,
     draw: Callable[[int], int],
     secrets: Secrets,
 ) -> Judge:
@@ -96,4 +95,4 @@ def open_judge(
     """
     config = spec.config
     address = ServiceAddress(config.endpoint, config.api_key_env, config.timeout_seconds, MAX_BYTES)
-    return Judge(spec, ServiceCall(address, environment, transport, secrets), draw, secrets)
+    return Judge(spec, ServiceCall(address, environment, send, secrets), draw, secrets)

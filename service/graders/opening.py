@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, assert_never
 
-import httpx
-
 from domain.grader_spec import Grader as Spec
 from domain.grader_spec import (
     LlmJudgeGrader,
@@ -20,6 +18,7 @@ from service.graders.factories import find_code_faults
 from service.graders.grader import Grader
 from service.graders.judge import open_judge
 from service.graders.user_grader import open_python_grader
+from service.models.message import Send
 
 
 def find_missing(spec: Spec, folder: Path, place: Place) -> list[Fault]:
@@ -41,7 +40,7 @@ class GraderWorld(NamedTuple):
     """What graders need of the world. `draw` gives a random number below its argument."""
 
     environment: Mapping[str, str]
-    transport: httpx.AsyncBaseTransport
+    send: Send
     secrets: Secrets
     draw: Callable[[int], int]
 
@@ -78,11 +77,11 @@ class GraderOpener:
             case SemanticSimilarityGrader():
                 from service.graders.similarity import open_similarity  # noqa: PLC0415 - as above
 
-                similarity = open_similarity(spec, world.environment, world.transport, world.secrets)
+                similarity = open_similarity(spec, world.environment, world.send, world.secrets)
                 self._similarities[spec.config] = similarity
                 return similarity
             case LlmJudgeGrader():
-                return open_judge(spec, world.environment, world.transport, world.draw, world.secrets)
+                return open_judge(spec, world.environment, world.send, world.draw, world.secrets)
             case PythonGrader() | RegisteredGrader():
                 return open_python_grader(spec, folder, world.environment, world.secrets)
             case _:

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import httpx
-
 from domain.errors import GraderError, ModelError
 from domain.secrets import Secrets
-from service.models.exchange import ERROR_BYTES, exchange, make_headers, make_url, status_line
+from service.models.exchange import exchange, make_headers, make_url, status_line
+from service.models.message import REFUSAL_BYTES, Answer, Send, Target
 from service.models.reply import decoded, on_one_line, text_of
 
 PAUSES = (0.5, 1.0)
@@ -49,16 +48,16 @@ class ServiceCall:
         self,
         address: ServiceAddress,
         environment: Mapping[str, str],
-        transport: httpx.AsyncBaseTransport,
+        send: Send,
         secrets: Secrets,
     ) -> None:
         """GraderError where a variable is not set, or makes an address or a header that can't be sent."""
         self._address = address
-        self._transport = transport
+        self._send = send
         self._secrets = secrets
         try:
-            self._url = make_url(address.endpoint, environment)
-            self._headers = make_headers({}, address.api_key_env, environment)
+            headers = make_headers({}, address.api_key_env, environment)
+            self._target = Target("POST", make_url(address.endpoint, environment), headers)
         except ModelError as error:
             raise GraderError(str(error)) from None
 
@@ -89,32 +88,31 @@ class ServiceCall:
         return self._secrets.replace(text)[0]
 
     async def _attempt(self, body: bytes) -> bytes:
-        request = httpx.Request("POST", self._url, headers=self._headers, stream=httpx.ByteStream(body))
         try:
-            response, answer = await exchange(self._transport, request, self._address.endpoint, self._address.max_bytes)
-            if response.is_success:
-                return self._within_limit(decoded(response, answer))
+            answer = await exchange(self._send, self._target, body, self._address.endpoint, self._address.max_bytes)
+            if answer.is_success:
+                return self._within_limit(decoded(answer))
         except ModelError as error:
             message = self.hidden(error.tell(self.hidden(error.said)))
             raise (_PassingError(message) if error.retry else GraderError(message)) from None
-        raise self._refusal(response, answer)
+        raise self._refusal(answer)
 
     def _within_limit(self, body: bytes) -> bytes:
         if len(body) > self._address.max_bytes:
             raise GraderError(f"reply over {self._address.max_bytes / 1_000_000:g} MB")
         return body
 
-    def _refusal(self, response: httpx.Response, body: bytes) -> Exception:
+    def _refusal(self, answer: Answer) -> Exception:
         try:
-            text = text_of(decoded(response, body[:ERROR_BYTES], whole=False), response)
+            text = text_of(decoded(answer._replace(body=answer.body[:REFUSAL_BYTES]), whole=False), answer)
         except ModelError:
             text = ""
         # Secrets first: once the text is cut, the first part of one would not be known for what it is.
         shown = on_one_line(self.hidden(text))
-        message = f"{self._address.endpoint} answered {status_line(response)}{': ' if shown else ''}{shown}"
-        status = response.status_code
+        message = f"{self._address.endpoint} answered {status_line(answer)}{': ' if shown else ''}{shown}"
+        status = answer.status
         if status in _TRANSIENT or status >= 500:
-            return _PassingError(message, _retry_after(response))
+            return _PassingError(message, _retry_after(answer))
         return UnsuitedError(message) if status in _UNSUITED else GraderError(message)
 
     def _too_late(self, failure: str) -> GraderError:
@@ -122,7 +120,7 @@ class ServiceCall:
         return GraderError(f"{self._address.endpoint}: no answer within {self._address.timeout_seconds:g} s{before}")
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(answer: Answer) -> float:
     """Read how many seconds the service asks to wait; a date there is not looked at."""
-    written = response.headers.get("retry-after", "").strip()
+    written = answer.header(b"retry-after").strip()
     return float(written) if written.isascii() and written.isdigit() else 0

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 
-import httpx
-
 from domain.errors import GraderError
 from domain.graded import Asked, Graded
 from domain.grader_spec import SemanticSimilarityGrader
@@ -13,6 +11,7 @@ from domain.similarity import similarity
 from service.graders.embeddings import open_embedding_service
 from service.graders.local_embeddings import PACKAGE, embed_locally, local_model_missing, local_model_version
 from service.graders.vectors import Vectors
+from service.models.message import Send
 
 
 class Similarity:
@@ -35,7 +34,7 @@ class Similarity:
 def open_similarity(
     spec: SemanticSimilarityGrader,
     environment: Mapping[str, str],
-    transport: httpx.AsyncBaseTransport,
+    send: Send,
     secrets: Secrets,
 ) -> Similarity:
     """Prepare a grader. To embed each text once a run, open one for all harnesses with the same config.
@@ -45,7 +44,7 @@ def open_similarity(
     """
     config = spec.config
     if config.embedding_endpoint is not None:
-        service = open_embedding_service(config, config.embedding_endpoint, environment, transport, secrets)
+        service = open_embedding_service(config, config.embedding_endpoint, environment, send, secrets)
         return Similarity(Vectors(service.embed, config.batch_size), {"model": config.model or ""})
     missing = local_model_missing()
     if missing:

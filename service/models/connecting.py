@@ -1,42 +1,21 @@
 """Opens connections to services: names, addresses, proxies, TLS."""
 
 import asyncio
-import base64
 import errno
 import socket
 import ssl
 from functools import cached_property
-from typing import NamedTuple
 
 import httpx
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from service.models.connection import Connection
 from service.models.forbidden import allowed, is_forbidden_host
+from service.models.message import Origin, origin_of, proxy_credentials
 
 NAMES_SECONDS = 10  # how long the addresses of a name are taken to be right
 FORBIDDEN_ADDRESS = "link-local and metadata addresses are never asked"
 NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305: after this, the next address is tried beside the first
-
-
-class Origin(NamedTuple):
-    """Where a request goes; connections are shared by those that go to the same."""
-
-    scheme: str
-    host: str
-    port: int
-    proxy: str | None
-
-    @property
-    def speaks_to_proxy(self) -> bool:
-        """Whether requests are the proxy's to pass on, and not carried through it unread."""
-        return self.proxy is not None and self.scheme == "http"
-
-
-def origin_of(url: httpx.URL, proxy: str | None = None) -> Origin:
-    """Take an address apart; the port is the scheme's own where none is written."""
-    scheme = url.scheme
-    return Origin(scheme, url.raw_host.decode("ascii"), url.port or (443 if scheme == "https" else 80), proxy)
 
 
 class Connector:
@@ -88,8 +67,7 @@ class Connector:
             host = f"[{origin.host}]" if ":" in origin.host else origin.host
             place = f"{host}:{origin.port}".encode()
             lines = [b"CONNECT %b HTTP/1.1" % place, b"Host: %b" % place, *proxy_credentials(proxy), b"", b""]
-            head = await outer.ask(b"\r\n".join(lines))
-            if not 200 <= head.status < 300:
+            if not 200 <= await outer.ask_tunnel(b"\r\n".join(lines)) < 300:
                 raise httpx.ProxyError("the proxy refused")
             transport = await asyncio.get_running_loop().start_tls(
                 outer.transport, inner, self._tls, server_hostname=origin.host
@@ -120,13 +98,6 @@ class Connector:
         context = ssl.create_default_context()
         context.set_alpn_protocols(["http/1.1"])
         return context
-
-
-def proxy_credentials(proxy: httpx.URL) -> list[bytes]:
-    """Give the header line that a proxy with a user wants."""
-    if not proxy.userinfo:
-        return []
-    return [b"Proxy-Authorization: Basic " + base64.b64encode(f"{proxy.username}:{proxy.password}".encode())]
 
 
 async def _look_up(host: str, port: int) -> list[AddrInfoType]:

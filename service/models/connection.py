@@ -2,27 +2,20 @@
 
 import asyncio
 import ssl
-from typing import NamedTuple, cast
+from typing import cast
 
 import httptools
 import httpx
 
+from service.models.message import REFUSAL_BYTES, Answer
+
 HEAD_BYTES = 65_536
-BUFFER_BYTES = 262_144
-"""Of a body that is not read as fast as it comes."""
 
 NOT_HTTP = "the answer is not valid HTTP, or its header is over 64 kB"
 
 
-class Head(NamedTuple):
-    """What an answer begins with."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-
-
 class Connection(asyncio.Protocol):
-    """Takes a request, gives the head of the answer, then its body piece by piece.
+    """Takes a request, gives its answer once it is whole: one wake-up of who asks.
 
     Raises httpx.TransportError with a message that says what kind of failure it was, and nothing of the address.
     """
@@ -33,44 +26,37 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
-        self._busy = self._complete = self._keeps = self._paused = False
+        self._busy = self._tunnels = self._complete = self._keeps = False
         self._failure: httpx.TransportError | None = None
+        self._status = self._limit = self._taken = self._unparsed = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head: Head | None = None
         self._body: list[bytes] = []
-        self._buffered = 0
-        self._unparsed = 0
 
-    async def ask(self, request: bytes) -> Head:
-        """Send a request whole, and wait for the head of its answer."""
-        self._begin()
-        if not self._transport.is_closing():
-            self._transport.write(request)
-        while self._head is None:
+    async def ask(self, request: bytes, limit: int) -> Answer:
+        """Send a request whole and take its answer in; one whose body is over the limit is cut off and closes it."""
+        self._begin(request, limit)
+        try:
+            while not (self._failure or self._complete):
+                await self._news()
+            if self._failure:
+                raise self._failure
+        except BaseException:
+            self.close()
+            raise
+        self._busy = False
+        if not self._keeps:
+            self.close()
+        return Answer(self._status, self._headers, b"".join(self._body)[: self._limit + 1])
+
+    async def ask_tunnel(self, request: bytes) -> int:
+        """Ask a proxy to carry what follows to another; gives the status of its answer, which has no body."""
+        self._tunnels = True
+        self._begin(request, 0)
+        while not self._status:
             if self._failure:
                 raise self._failure
             await self._news()
-        return self._head
-
-    async def read(self) -> bytes:
-        """Give what has come of the body since the last time; nothing at its end."""
-        while not (self._failure or self._body or self._complete):
-            await self._news()
-        if self._failure:
-            raise self._failure
-        body, self._body, self._buffered = b"".join(self._body), [], 0
-        self._pause(paused=False)
-        return body
-
-    def release(self) -> bool:
-        """Tell whether another request can follow; where the answer was not taken in to its end, none can."""
-        self._busy = False
-        self._body, self._buffered = [], 0
-        if self._complete and self._keeps and self.is_usable:
-            self._pause(paused=False)
-            return True
-        self.close()
-        return False
+        return self._status
 
     @property
     def is_usable(self) -> bool:
@@ -103,15 +89,13 @@ class Connection(asyncio.Protocol):
             self._fail(NOT_HTTP)
         if self._unparsed > HEAD_BYTES:
             self._fail(NOT_HTTP)
-        elif self._buffered > BUFFER_BYTES and not self._complete:
-            self._pause(paused=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell a failure, unless the answer is whole."""
-        if self._head and not self._complete and exc is None and not _is_framed(self._head):
+        if self._status and exc is None and not _is_framed(self._headers):
             self._complete = True
         if not self._complete and self._failure is None:
-            self._failure = _loss(exc, self._head)
+            self._failure = _loss(exc, begun=self._status > 0)
         self._wake()
 
     def on_message_begin(self) -> None:
@@ -122,49 +106,51 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a line of the header; those behind a body are dropped."""
-        if self._head is None:
+        if not self._status:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Give the head to who waits for it."""
+        """Note the status, and how much of the body is wanted."""
         self._unparsed = 0
         status = self._parser.get_status_code()
-        if status >= 200 and self._head is None:
-            self._head = Head(status, self._headers)
+        if status >= 200 and not self._status:
+            self._status = status
             self._keeps = self._parser.should_keep_alive()
-            self._wake()
+            if not 200 <= status < 300:
+                self._limit = min(self._limit, REFUSAL_BYTES)
+            if self._tunnels:
+                self._wake()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
+        """Keep a piece of the body; what is beyond the limit is not waited for."""
         self._unparsed = 0
+        if self._taken > self._limit:
+            return
         self._body.append(body)
-        self._buffered += len(body)
-        self._wake()
+        self._taken += len(body)
+        if self._taken > self._limit:
+            self._keeps = False
+            self.on_message_complete()
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole."""
-        if self._head:
+        if self._status:
             self._unparsed = 0
             self._complete = True
             self._wake()
 
-    def _begin(self) -> None:
-        self._busy, self._complete, self._head, self.received = True, False, None, False
+    def _begin(self, request: bytes, limit: int) -> None:
+        self._busy, self._complete, self.received = True, False, False
+        self._status = self._taken = 0
+        self._limit, self._body = limit, []
+        if not self._transport.is_closing():
+            self._transport.write(request)
 
     def _fail(self, message: str) -> None:
         if self._failure is None:
             self._failure = httpx.RemoteProtocolError(message)
         self._transport.abort()
         self._wake()
-
-    def _pause(self, *, paused: bool) -> None:
-        if paused == self._paused or self._transport.is_closing():
-            return
-        self._paused = paused
-        if paused:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
 
     async def _news(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -178,13 +164,13 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
-def _is_framed(head: Head) -> bool:
+def _is_framed(headers: list[tuple[bytes, bytes]]) -> bool:
     """Tell whether a body's end is marked; else it ends where the connection does."""
-    return any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in head.headers)
+    return any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in headers)
 
 
-def _loss(error: Exception | None, head: Head | None) -> httpx.TransportError:
-    if head:
+def _loss(error: Exception | None, *, begun: bool) -> httpx.TransportError:
+    if begun:
         return httpx.RemoteProtocolError("answer cut off")
     if isinstance(error, ssl.SSLError):
         return httpx.ReadError("TLS failure")

@@ -1,47 +1,32 @@
 """One HTTP exchange with a service that answers from outside: where it goes, what it carries, what is taken in."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
 
 import httpx
 
 from domain.errors import ModelError
 from domain.variables import expand
-from service.models.reply import first_bytes
+from service.models.message import Answer, Send, Target
 
 USER_AGENT = "matchspec/0.1.0"
-ERROR_BYTES = 4_000  # of a refusal's body; its first 200 characters are shown
 HEADER_FAULTS = frozenset("\r\n\0")
 
 
-class Exchanged(NamedTuple):
-    """An answer with the beginning of its body, as it came over the network."""
-
-    response: httpx.Response
-    body: bytes
-
-
-async def exchange(transport: httpx.AsyncBaseTransport, request: httpx.Request, endpoint: str, limit: int) -> Exchanged:
+async def exchange(send: Send, target: Target, body: bytes, endpoint: str, limit: int) -> Answer:
     """Send a request; take in one byte more than `limit` at most, of a refusal 4 kB.
 
     Raises ModelError, to be retried, where the network failed; `endpoint` is the address as messages show it.
     """
     try:
-        response = await transport.handle_async_request(request)
-        stream = cast("httpx.AsyncByteStream", response.stream)
-        try:
-            body = await first_bytes(stream, (limit if response.is_success else ERROR_BYTES) + 1)
-        finally:
-            await stream.aclose()
+        return await send(target, body, limit)
     except httpx.TransportError as error:
-        # What the transport saw may hold the expanded address: only its kind is told.
+        # What was seen on the way may hold the expanded address: only its kind is told.
         raise ModelError(f"{endpoint}: {error}", retry=True) from None
-    return Exchanged(response, body)
 
 
-def status_line(response: httpx.Response) -> str:
+def status_line(answer: Answer) -> str:
     """Name a status: `503 Service Unavailable`."""
-    return f"{response.status_code} {httpx.codes.get_reason_phrase(response.status_code)}".strip()
+    return f"{answer.status} {httpx.codes.get_reason_phrase(answer.status)}".strip()
 
 
 def make_url(endpoint: str, environment: Mapping[str, str]) -> httpx.URL:

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
-import httpx
-
 from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel, OpenAIModel
 from service.models.ask import Ask, Reply
 from service.models.command import open_command
 from service.models.http import open_http
+from service.models.message import Send
 from service.models.openai import as_http
 
 
-def open_model(
-    spec: Model, *, folder: Path, environment: Mapping[str, str], transport: httpx.AsyncBaseTransport
-) -> Ask:
+def open_model(spec: Model, *, folder: Path, environment: Mapping[str, str], send: Send) -> Ask:
     """Prepare a model for many calls.
 
     `folder` is the harness file's, where commands run. `${NAME}` is expanded from `environment` here, once.
@@ -23,9 +20,9 @@ def open_model(
     """
     match spec:
         case HttpModel():
-            return open_http(spec, environment=environment, transport=transport)
+            return open_http(spec, environment=environment, send=send)
         case OpenAIModel():
-            return open_http(as_http(spec), environment=environment, transport=transport)
+            return open_http(as_http(spec), environment=environment, send=send)
         case CommandModel():
             return open_command(spec, folder=folder, environment=environment)
         case EchoModel():

@@ -4,9 +4,8 @@ import codecs
 import re
 import zlib
 
-import httpx
-
 from domain.errors import ModelError
+from service.models.message import Answer
 
 MAX_BYTES = 8_000_000
 SHOWN_CHARACTERS = 200
@@ -19,24 +18,12 @@ CHARSETS = frozenset(
 _surrogates = re.compile("[\ud800-\udfff]")
 
 
-async def first_bytes(stream: httpx.AsyncByteStream, limit: int) -> bytes:
-    """Read a body until it ends or `limit` bytes are there."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in stream:
-        chunks.append(chunk)
-        size += len(chunk)
-        if size >= limit:
-            break
-    return b"".join(chunks)
-
-
-def decoded(response: httpx.Response, body: bytes, *, whole: bool = True) -> bytes:
+def decoded(answer: Answer, *, whole: bool = True) -> bytes:
     """Undo the body's Content-Encoding, within the cap. Raises ModelError: over the cap, cut off, unknown encoding.
 
     We ask for none, but some servers compress all the same. `whole=False` takes a body that was cut off.
     """
-    encoding = response.headers.get("content-encoding", "").strip().lower()
+    body, encoding = answer.body, answer.header(b"content-encoding").strip().lower()
     if encoding in {"gzip", "x-gzip", "deflate"}:
         body = _inflated(body, whole=whole)
     elif encoding not in {"", "identity"}:
@@ -57,9 +44,9 @@ def _inflated(body: bytes, *, whole: bool) -> bytes:
     return content
 
 
-def text_of(body: bytes, response: httpx.Response) -> str:
+def text_of(body: bytes, answer: Answer) -> str:
     """Read a body as text, in the charset of its header, else as UTF-8; what is not text becomes U+FFFD."""
-    return storable(body.decode(_charset(response), "replace"))
+    return storable(body.decode(_charset(answer), "replace"))
 
 
 def storable(text: str) -> str:
@@ -73,9 +60,9 @@ def on_one_line(text: str) -> str:
     return "".join(letter for letter in line if letter.isprintable())[:SHOWN_CHARACTERS]
 
 
-def _charset(response: httpx.Response) -> str:
+def _charset(answer: Answer) -> str:
     try:
-        name = codecs.lookup(response.charset_encoding or "utf-8").name
+        name = codecs.lookup(answer.charset or "utf-8").name
     except (LookupError, ValueError):
         return "utf-8"
     return name if name in CHARSETS else "utf-8"

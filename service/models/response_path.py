@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import httpx
 import jmespath
 import msgspec
 
 from domain.errors import ModelError
 from service.models.ask import Reply
-from service.models.exchange import ERROR_BYTES
+from service.models.message import REFUSAL_BYTES, Answer
 from service.models.reply import on_one_line, storable
 from service.models.usage import usage_in
 
@@ -17,7 +16,7 @@ MAX_KEY_SHOWN = 100
 _decode = msgspec.json.Decoder().decode
 
 
-def compile_path(path: str) -> Callable[[bytes, httpx.Response], Reply]:
+def compile_path(path: str) -> Callable[[bytes, Answer], Reply]:
     """Prepare a path; what it gives takes a body and returns the string there, and the tokens the body tells.
 
     Raises ModelError, not to be retried.
@@ -25,7 +24,7 @@ def compile_path(path: str) -> Callable[[bytes, httpx.Response], Reply]:
     search = jmespath.compile(path).search
     steps = _plain_steps(path)
 
-    def pick(body: bytes, _response: httpx.Response) -> Reply:
+    def pick(body: bytes, _answer: Answer) -> Reply:
         tree = _parsed(body)
         try:
             found = search(tree)
@@ -45,7 +44,7 @@ def _parsed(body: bytes) -> object:
     except RecursionError:
         raise ModelError("the reply is JSON nested too deep") from None
     except ValueError as error:
-        start = body[:ERROR_BYTES].decode(errors="replace")
+        start = body[:REFUSAL_BYTES].decode(errors="replace")
         raise ModelError(f"the reply is not valid JSON ({error})", said=start, shorten=on_one_line) from None
 
 
