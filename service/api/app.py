@@ -19,6 +19,7 @@ from service.api.guard import OPEN_PATHS, Guard
 from service.api.metrics import get_metrics
 from service.api.openapi import describe
 from service.api.page import get_page, get_page_file, read_page
+from service.api.polls import Polls
 from service.api.problems import handle_any_error, handle_http_error, handle_matchspec_error
 from service.api.reports import get_report
 from service.api.run_log import get_log
@@ -61,4 +62,4 @@ def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) 
             Exception: handle_any_error,
         },
     )
-    return Guard(cast(App, app), key, local_names, OPEN_PATHS | page.keys())
+    return Guard(Polls(cast(App, app), api.views), key, local_names, OPEN_PATHS | page.keys())

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from service.files.mistake_list import LISTED_MISTAKES, MistakeList
 
-
 FEW = 100_000
 """Up to here a set is small enough to see that nothing is there twice."""
 
