@@ -41,10 +41,12 @@ def is_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def ask(url: str, body: Document | None = None) -> Document:
+def ask(url: str, body: Document | None = None, key: str | None = None) -> Document:
     """The JSON that a server answers with, to a GET or, with a body, to a POST; raises BrokenError."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as response:
             document: Document = json.load(response)
@@ -63,8 +65,10 @@ def _reason(body: bytes) -> str:
 
 
 @contextlib.contextmanager
-def running(name: str, command: Sequence[str | Path], ready_url: str, log: Path, **variables: str) -> Iterator[None]:
+def running(name: str, command: Sequence[str | Path], ready_url: str, log: Path, **variables: str) -> Iterator[int]:
     """A server for the time of a block, ready when `ready_url` answers; raises BrokenError with what it last wrote.
+
+    Gives its process id.
 
     It does not see our MATCHSPEC_ settings but MATCHSPEC_DB and `variables`, and no Ctrl-C: it is stopped when the
     block ends.
@@ -78,7 +82,7 @@ def running(name: str, command: Sequence[str | Path], ready_url: str, log: Path,
         )
     try:
         _wait_until_ready(name, process, ready_url, log)
-        yield
+        yield process.pid
     finally:
         _stop(process)
 

@@ -1,6 +1,6 @@
-"""The floor that `scripts/bench_run` measures against: the same calls, grades and durable log, and nothing else.
+"""The floor of a run: the same calls, grades and durable log, and nothing else.
 
-    python scripts/bench_floor.py DATASET.jsonl PORT CONCURRENCY LOG.db
+    python -m benchmarks.floor DATASET.jsonl PORT CONCURRENCY LOG.db
 
 A raw HTTP client (asyncio protocols on uvloop, parsed by httptools), the events as matchspec encodes and chains them,
 and one thread that commits what waits together, synced; a worker goes on when its event is committed. It has no
@@ -16,55 +16,19 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-import httptools
 import msgspec
 import re2
 import uvloop
 
+from benchmarks.raw_client import RawClient, ask_model
 from domain import chain
 from domain.events import ExampleScored
 from domain.examples import Example
 from domain.times import stamp
 
-HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 BRIEF = re2.compile(r"^\S+( \S+)*$")
 Waiting = tuple[bytes, asyncio.Future[None]]
-
-
-class Client(asyncio.Protocol):
-    """One kept-alive connection with one call in flight."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.transport: asyncio.Transport
-        self.answer: asyncio.Future[bytes]
-        self.body = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser, which calls the `on_` methods."""
-        self.parser.feed_data(data)
-
-    def on_body(self, body: bytes) -> None:
-        """Collects the answer's body."""
-        self.body += body
-
-    def on_message_complete(self) -> None:
-        """Gives the answer to who waits for it."""
-        self.answer.set_result(self.body)
-        self.body = b""
-
-    async def ask(self, text: str) -> str:
-        """One call."""
-        self.answer = asyncio.get_running_loop().create_future()
-        body = msgspec.json.encode({"input": text})
-        self.transport.write(HEAD % (len(body), body))
-        return str(msgspec.json.decode(await self.answer)["output"])
 
 
 class Log:
@@ -137,16 +101,21 @@ def scored(row: int, example: Example, output: str, began: float) -> bytes:
 
 async def work(port: int, rows: Iterator[tuple[int, Example]], log: Log) -> None:
     """Asks on one connection until no example is left."""
-    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+    client = await RawClient.connect(port)
     for row, example in rows:
         began = time.monotonic()
-        await log.record(scored(row, example, await client.ask(example.input), began))
-    client.transport.close()
+        await log.record(scored(row, example, await ask_model(client, example.input), began))
+    client.close()
 
 
-async def run(examples: list[Example], port: int, concurrency: int, log: Log) -> None:
-    """All examples."""
-    rows = enumerate(examples)
+async def run(dataset: Path, port: int, concurrency: int, log: Log) -> None:
+    """All examples, read as they are wanted."""
+    with dataset.open("rb") as lines:
+        rows = enumerate(msgspec.json.decode(line, type=Example) for line in lines)
+        await _run(rows, port, concurrency, log)
+
+
+async def _run(rows: Iterator[tuple[int, Example]], port: int, concurrency: int, log: Log) -> None:
     writing = asyncio.create_task(log.write_for_ever())
     await asyncio.gather(*(work(port, rows, log) for _ in range(concurrency)))
     writing.cancel()
@@ -159,12 +128,11 @@ def cpu_seconds() -> float:
 
 
 def main() -> None:
-    """Measures from the reading of the dataset to the last commit."""
+    """Measures from the reading of the dataset to the last commit, and prints it as JSON."""
     dataset, port, concurrency, path = sys.argv[1:]
     log = Log(path)
     began, cpu = time.monotonic(), cpu_seconds()
-    examples = [msgspec.json.decode(line, type=Example) for line in Path(dataset).read_bytes().splitlines()]
-    uvloop.run(run(examples, int(port), int(concurrency), log))
+    uvloop.run(run(Path(dataset), int(port), int(concurrency), log))
     took, used = time.monotonic() - began, cpu_seconds() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"wall": took, "cpu": used, "peak_mb": peak, "events": log.position}))

@@ -1,0 +1,101 @@
+"""The benchmark's model server: returns the input of a request after a while, as cheaply as Python can.
+
+    python -m benchmarks.model [--port 8093] [--latency-ms 50] [--tls CERTIFICATE.pem]
+
+`POST {"input": ...}` is answered with `{"output": ...}`, the same text. A GET tells at once how many calls there were
+and when the first came: `{"calls": 2, "first_at": 81.5}`, in seconds of the machine's monotonic clock.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import ssl
+import time
+from typing import cast
+
+import httptools
+import msgspec
+import uvloop
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+ASKED, ANSWERED = b'{"input"', b'{"output"'
+
+
+class Calls(msgspec.Struct):
+    """What was asked so far."""
+
+    calls: int = 0
+    first_at: float | None = None
+
+
+class Connection(asyncio.Protocol):
+    """One kept-alive connection with one call in flight."""
+
+    def __init__(self, latency_seconds: float, calls: Calls) -> None:
+        self.latency_seconds = latency_seconds
+        self.calls = calls
+        self.parser = httptools.HttpRequestParser(self)
+        self.transport: asyncio.Transport
+        self.body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, which calls the `on_` methods."""
+        self.parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        """Collects the request's body."""
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        """Answers a whole request, at once or after the latency."""
+        if not self.body:
+            self._answer(msgspec.json.encode(self.calls))
+            return
+        self.calls.calls += 1
+        self.calls.first_at = self.calls.first_at or time.monotonic()
+        answer = ANSWERED + self.body.removeprefix(ASKED)
+        self.body = b""
+        if self.latency_seconds:
+            asyncio.get_running_loop().call_later(self.latency_seconds, self._answer, answer)
+        else:
+            self._answer(answer)
+
+    def _answer(self, body: bytes) -> None:
+        self.transport.write(HEAD % (len(body), body))
+
+
+async def serve(port: int, latency_seconds: float, tls: ssl.SSLContext | None) -> None:
+    """Listens on loopback for ever."""
+    loop, calls = asyncio.get_running_loop(), Calls()
+    server = await loop.create_server(
+        lambda: Connection(latency_seconds, calls), "127.0.0.1", port, backlog=1024, ssl=tls
+    )
+    await server.serve_forever()
+
+
+def tls_of(certificate: str | None) -> ssl.SSLContext | None:
+    """A server's side of TLS, from one file with certificate and key."""
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def main() -> None:
+    """Serves until interrupted."""
+    parser = argparse.ArgumentParser(description="Answers each input with itself, after a while.")
+    parser.add_argument("--port", type=int, default=8093)
+    parser.add_argument("--latency-ms", type=float, default=50.0)
+    parser.add_argument("--tls", metavar="CERTIFICATE", help="a PEM file with certificate and key: serve over TLS")
+    options = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(serve(options.port, options.latency_ms / 1000, tls_of(options.tls)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Starts what is measured in processes of its own, and reads what they use."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from live_server import SCRIPTS, BrokenError, Document, ask, free_port, matchspec_serve, running
+
+KEY = "benchmark"
+
+
+class Served(NamedTuple):
+    """A server under way: where, which process, and after how many seconds it answered for the first time."""
+
+    port: int
+    pid: int
+    started_after: float
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, body: Document | None = None) -> Document:
+        """The document at a path, asked with the key."""
+        return ask(self.url + path, body, key=KEY)
+
+
+@contextlib.contextmanager
+def matchspec(home: Path) -> Iterator[Served]:
+    """`matchspec serve` over the project in a folder, with a key, for the time of a block."""
+    command = matchspec_serve(home / "matchspec.yml", port := free_port(), "--db", str(home / "log.db"))
+    with _serving("matchspec serve", command, port, home, MATCHSPEC_API_KEY=KEY) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def model_server(folder: Path, latency_ms: float, *options: str) -> Iterator[Served]:
+    """The model server, for the time of a block."""
+    command = [*program("model"), "--port", str(port := free_port()), "--latency-ms", str(latency_ms), *options]
+    with _serving("the model server", command, port, folder) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def bare_asgi(folder: Path, *arguments: str) -> Iterator[Served]:
+    """The bare ASGI application, for the time of a block."""
+    command = [*program("bare_asgi"), str(port := free_port()), *arguments]
+    with _serving("the bare application", command, port, folder) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _serving(name: str, command: list[str], port: int, folder: Path, **variables: str) -> Iterator[Served]:
+    began = time.monotonic()
+    log = folder / f"server-{port}.log"
+    with running(name, command, f"http://127.0.0.1:{port}/health", log, PYTHONPATH=str(SCRIPTS), **variables) as pid:
+        yield Served(port, pid, time.monotonic() - began)
+
+
+def program(name: str) -> list[str]:
+    """The command that runs a module of this folder."""
+    return [sys.executable, "-m", f"benchmarks.{name}"]
+
+
+def run_program(name: str, *arguments: object, **variables: str) -> Document:
+    """Run a module of this folder to its end; gives what it printed, as JSON. BrokenError where it failed."""
+    command = [*program(name), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | variables
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if ended.returncode:
+        raise BrokenError(f"benchmarks.{name} stopped:\n{ended.stderr}")
+    printed: Document = json.loads(ended.stdout)
+    return printed
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and its threads used so far, in user and system mode: its CPU clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory a process ever had."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0

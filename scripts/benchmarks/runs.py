@@ -1,0 +1,114 @@
+"""Whole runs of `matchspec serve` beside the bare loop, each with an empty log and a server just started.
+
+Wall is from `POST /run` to the recorded end, over the ideal (examples x latency / calls at once) where the model takes
+its time; CPU is what the server's process used for the run, pinning and looking for its end included.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from live_server import BrokenError, Document
+
+from benchmarks.figures import Figure, Goal
+from benchmarks.processes import Served, cpu_seconds, matchspec, model_server, peak_mb, run_program
+from benchmarks.projects import SCORES, write_project
+from benchmarks.rounds import alternate
+from benchmarks.setting import Setting
+from benchmarks.sizes import Case
+
+LONG_SECONDS = 20
+"""A case whose model alone takes longer is measured once."""
+
+
+class Taken(NamedTuple):
+    """What a run took: seconds, microseconds of CPU an example, peak memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """CPU and wall of every case."""
+    for latency in sorted({case.latency_ms for case in setting.sizes.cases}, reverse=True):
+        with model_server(setting.folder, latency) as model:
+            for case in setting.sizes.cases:
+                if case.latency_ms == latency:
+                    yield from figures(case, *run_both(setting, model.port, case))
+
+
+def run_both(setting: Setting, model_port: int, case: Case) -> list[tuple[Taken, ...]]:
+    """Run a case on both sides, in turn; gives ours and the bare loop's."""
+    rounds = setting.rounds if case.ideal < LONG_SECONDS else 1
+    sides = (partial(side, setting.folder, model_port, case) for side in (serve_once, run_bare))
+    taken = alternate(rounds, *sides)
+    for one in [*taken[0], *taken[1]]:
+        setting.asked.note_calls(case.examples / one.wall)
+    return taken
+
+
+def figures(case: Case, ours: tuple[Taken, ...], bare: tuple[Taken, ...]) -> Iterator[Figure]:
+    """CPU and wall; the wall over the ideal where there is one."""
+    cpu, wall = goals(case)
+    yield Figure(f"run, {case}: CPU an example", "µs", _all(ours, "cpu"), _all(bare, "cpu"), cpu)
+    scale, unit, what = (case.ideal, "x ideal", "wall over ideal") if case.ideal else (1.0, "s", "wall")
+    walls = [tuple(value / scale for value in _all(side, "wall")) for side in (ours, bare)]
+    yield Figure(f"run, {case}: {what}", unit, walls[0], walls[1], wall)
+
+
+def goals(case: Case) -> tuple[Goal | None, Goal | None]:
+    """What CPU and wall over ideal are to be, where something is said of that many calls at once."""
+    if not case.latency_ms:
+        return None, None
+    return (Goal(160) if case.concurrency == 256 else None, {256: Goal(1.3), 32: Goal(1.15)}.get(case.concurrency))
+
+
+def serve_once(folder: Path, model_port: int, case: Case) -> Taken:
+    """One run by a server that was just started, with its result checked."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        write_project(Path(name), model_port, case.examples, case.concurrency)
+        with matchspec(Path(name)) as server:
+            return run_on(server, case)
+
+
+def run_on(server: Served, case: Case) -> Taken:
+    """One run."""
+    cpu, began = cpu_seconds(server.pid), time.monotonic()
+    started = server.ask("/run", {"suite": "bench"})
+    accepted = time.monotonic() - began
+    time.sleep(case.ideal)
+    while is_running(server):
+        time.sleep(0.1)
+    used = cpu_seconds(server.pid) - cpu
+    result = server.ask(f"{started['results_url']}?examples=none")
+    check(result)
+    wall = accepted + result["duration_seconds"]
+    return Taken(wall, used / case.examples * 1e6, peak_mb(server.pid))
+
+
+def is_running(server: Served) -> bool:
+    """Whether the newest run is not over yet; a look at the listing costs the server little."""
+    return bool(server.ask("/results?limit=1")["runs"][0]["status"] == "running")
+
+
+def check(result: Document) -> None:
+    """BrokenError unless a run came out as it must."""
+    right = [row["score"] for row in result["grader_results"]]
+    if right != SCORES or result["model_errors"]:
+        raise BrokenError(f"the run gave {right} with {result['model_errors']} errors, not {SCORES}")
+
+
+def run_bare(folder: Path, model_port: int, case: Case) -> Taken:
+    """One run by the bare loop."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        dataset = write_project(Path(name), model_port, case.examples, case.concurrency)
+        took = run_program("floor", dataset, model_port, case.concurrency, Path(name) / "log.db")
+    return Taken(took["wall"], took["cpu"] / case.examples * 1e6, took["peak_mb"])
+
+
+def _all(taken: tuple[Taken, ...], name: str) -> tuple[float, ...]:
+    return tuple(getattr(one, name) for one in taken)

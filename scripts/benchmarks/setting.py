@@ -1,0 +1,32 @@
+"""What every part of the benchmark is given."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.sizes import Sizes
+
+
+class Asked:
+    """The most that was asked of the benchmark's own model server and client, a second; CPU seconds a poll took."""
+
+    def __init__(self) -> None:
+        self.calls = 0.0
+        self.polls = 0.0
+        self.poll_cpu = 0.0
+
+    def note_calls(self, rate: float) -> None:
+        """Take in a run that made so many calls a second."""
+        self.calls = max(rate, self.calls)
+
+    def note_polls(self, rate: float, cpu_seconds: float) -> None:
+        """Take in so many polls a second, each of which took the client so much CPU."""
+        self.polls, self.poll_cpu = max(rate, self.polls), max(cpu_seconds, self.poll_cpu)
+
+
+class Setting(NamedTuple):
+    """A folder of its own, how much, how often, and where to note what was asked of the benchmark's own programs."""
+
+    folder: Path
+    sizes: Sizes
+    rounds: int
+    asked: Asked
