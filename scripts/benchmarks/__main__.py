@@ -12,13 +12,34 @@ from pathlib import Path
 
 from live_server import BrokenError, exit_on_signals
 
-from benchmarks import capacity, machine, runs, table
+from benchmarks import (
+    appends,
+    capacity,
+    client,
+    document,
+    listing,
+    machine,
+    memory,
+    million,
+    polls,
+    replay,
+    runs,
+    table,
+)
 from benchmarks.figures import Figure
 from benchmarks.setting import Asked, Setting
 from benchmarks.sizes import FULL, LONG, QUICK, TINY, Sizes
 
 PARTS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "run": runs.measure,
+    "client": client.measure,
+    "log": appends.measure,
+    "replay": replay.measure,
+    "polls": polls.measure,
+    "document": document.measure,
+    "listing": listing.measure,
+    "memory": memory.measure,
+    "million": million.measure,
 }
 SIZES: dict[str, Sizes] = {"full": FULL, "long": LONG, "quick": QUICK, "tiny": TINY}
 

@@ -1,6 +1,6 @@
 """The benchmark's model server: returns the input of a request after a while, as cheaply as Python can.
 
-    python -m benchmarks.model [--port 8093] [--latency-ms 50] [--tls CERTIFICATE.pem]
+    python -m benchmarks.model [--port 8093] [--latency-ms 50] [--tls CERTIFICATE.pem --tls-port 8094]
 
 `POST {"input": ...}` is answered with `{"output": ...}`, the same text. A GET tells at once how many calls there were
 and when the first came: `{"calls": 2, "first_at": 81.5}`, in seconds of the machine's monotonic clock.
@@ -68,19 +68,19 @@ class Connection(asyncio.Protocol):
         self.transport.write(HEAD % (len(body), body))
 
 
-async def serve(port: int, latency_seconds: float, tls: ssl.SSLContext | None) -> None:
-    """Listens on loopback for ever."""
+async def serve(port: int, latency_seconds: float, tls_port: int, certificate: str | None) -> None:
+    """Listens on loopback for ever, with a certificate over TLS on another port, too."""
     loop, calls = asyncio.get_running_loop(), Calls()
-    server = await loop.create_server(
-        lambda: Connection(latency_seconds, calls), "127.0.0.1", port, backlog=1024, ssl=tls
-    )
-    await server.serve_forever()
+    listening = {port: None, tls_port: tls_of(certificate)} if certificate else {port: None}
+    servers = [
+        await loop.create_server(lambda: Connection(latency_seconds, calls), "127.0.0.1", at, backlog=1024, ssl=tls)
+        for at, tls in listening.items()
+    ]
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-def tls_of(certificate: str | None) -> ssl.SSLContext | None:
+def tls_of(certificate: str) -> ssl.SSLContext:
     """A server's side of TLS, from one file with certificate and key."""
-    if certificate is None:
-        return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context
@@ -91,10 +91,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Answers each input with itself, after a while.")
     parser.add_argument("--port", type=int, default=8093)
     parser.add_argument("--latency-ms", type=float, default=50.0)
-    parser.add_argument("--tls", metavar="CERTIFICATE", help="a PEM file with certificate and key: serve over TLS")
+    parser.add_argument("--tls", metavar="CERTIFICATE", help="a PEM file with certificate and key: serve TLS, too")
+    parser.add_argument("--tls-port", type=int, default=8094)
     options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(serve(options.port, options.latency_ms / 1000, tls_of(options.tls)))
+        uvloop.run(serve(options.port, options.latency_ms / 1000, options.tls_port, options.tls))
 
 
 if __name__ == "__main__":

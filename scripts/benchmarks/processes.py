@@ -65,6 +65,11 @@ def _serving(name: str, command: list[str], port: int, folder: Path, **variables
         yield Served(port, pid, time.monotonic() - began)
 
 
+def get(path: str) -> bytes:
+    """A GET request with the key."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
+
+
 def program(name: str) -> list[str]:
     """The command that runs a module of this folder."""
     return [sys.executable, "-m", f"benchmarks.{name}"]

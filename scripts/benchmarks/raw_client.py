@@ -7,6 +7,7 @@ from typing import Self, cast
 
 import httptools
 import msgspec
+from live_server import BrokenError
 
 POST = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -36,6 +37,14 @@ class RawClient(asyncio.Protocol):
         self.first_byte_at = 0.0
         self._transport.write(request)
         return await self._answer
+
+    async def fetch(self, request: bytes) -> tuple[float, bytes]:
+        """Ask once; gives the seconds it took and the body. BrokenError where the answer is no 200."""
+        began = time.monotonic()
+        body = await self.send(request)
+        if self.status != 200:
+            raise BrokenError(f"{request!r} was answered {self.status}: {body[:300]!r}")
+        return time.monotonic() - began, body
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,6 +1,6 @@
 """Rounds that alternate, so that what else the machine does falls on all sides alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,3 +13,8 @@ def alternate(rounds: int, *sides: Callable[[], T]) -> list[tuple[T, ...]]:
         for place in range(len(sides)) if number % 2 == 0 else reversed(range(len(sides))):
             taken[place].append(sides[place]())
     return [tuple(values) for values in taken]
+
+
+def each(taken: Iterable[T], value: Callable[[T], float]) -> tuple[float, ...]:
+    """One value of every round."""
+    return tuple(map(value, taken))

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from live_server import BrokenError, Document
 from benchmarks.figures import Figure, Goal
 from benchmarks.processes import Served, cpu_seconds, matchspec, model_server, peak_mb, run_program
 from benchmarks.projects import SCORES, write_project
-from benchmarks.rounds import alternate
+from benchmarks.rounds import alternate, each
 from benchmarks.setting import Setting
 from benchmarks.sizes import Case
 
@@ -54,9 +55,11 @@ def run_both(setting: Setting, model_port: int, case: Case) -> list[tuple[Taken,
 def figures(case: Case, ours: tuple[Taken, ...], bare: tuple[Taken, ...]) -> Iterator[Figure]:
     """CPU and wall; the wall over the ideal where there is one."""
     cpu, wall = goals(case)
-    yield Figure(f"run, {case}: CPU an example", "µs", _all(ours, "cpu"), _all(bare, "cpu"), cpu)
+    yield Figure(
+        f"run, {case}: CPU an example", "µs", each(ours, attrgetter("cpu")), each(bare, attrgetter("cpu")), cpu
+    )
     scale, unit, what = (case.ideal, "x ideal", "wall over ideal") if case.ideal else (1.0, "s", "wall")
-    walls = [tuple(value / scale for value in _all(side, "wall")) for side in (ours, bare)]
+    walls = [each(side, lambda one: one.wall / scale) for side in (ours, bare)]
     yield Figure(f"run, {case}: {what}", unit, walls[0], walls[1], wall)
 
 
@@ -108,7 +111,3 @@ def run_bare(folder: Path, model_port: int, case: Case) -> Taken:
         dataset = write_project(Path(name), model_port, case.examples, case.concurrency)
         took = run_program("floor", dataset, model_port, case.concurrency, Path(name) / "log.db")
     return Taken(took["wall"], took["cpu"] / case.examples * 1e6, took["peak_mb"])
-
-
-def _all(taken: tuple[Taken, ...], name: str) -> tuple[float, ...]:
-    return tuple(getattr(one, name) for one in taken)

@@ -7,7 +7,7 @@ from benchmarks.sizes import Sizes
 
 
 class Asked:
-    """The most that was asked of the benchmark's own model server and client, a second; CPU seconds a poll took."""
+    """The most a second that was asked of the benchmark's own model server and client; CPU seconds a poll took then."""
 
     def __init__(self) -> None:
         self.calls = 0.0
@@ -20,7 +20,8 @@ class Asked:
 
     def note_polls(self, rate: float, cpu_seconds: float) -> None:
         """Take in so many polls a second, each of which took the client so much CPU."""
-        self.polls, self.poll_cpu = max(rate, self.polls), max(cpu_seconds, self.poll_cpu)
+        if rate > self.polls:
+            self.polls, self.poll_cpu = rate, cpu_seconds
 
 
 class Setting(NamedTuple):

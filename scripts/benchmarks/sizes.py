@@ -78,7 +78,7 @@ TINY = Sizes(
     listed=20,
     document=40,
     million=200,
-    watched=2_000,
+    watched=20_000,
     calls=200,
     poll_seconds=0.2,
 )

@@ -1,0 +1,52 @@
+"""A log of many finished runs: read whole into the views beside a bare loop, opened, and served from a cold start."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+
+from benchmarks.figures import Figure, Goal
+from benchmarks.made_runs import make_log
+from benchmarks.processes import cpu_seconds, matchspec, run_program
+from benchmarks.projects import write_project
+from benchmarks.rounds import alternate, each
+from benchmarks.setting import Setting
+
+RATIO, OPENED = Goal(1.2, of="ratio"), Goal(50)
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Replay, opening and start."""
+    runs, scores = setting.sizes.replayed
+    full, empty = setting.folder / "full", setting.folder / "empty"
+    for home in (full, empty):
+        write_project(home, 1, 4, 1)
+    events = asyncio.run(make_log(full / "log.db", runs, scores))
+    yield from _replays(f"replay, {events:,} events in {runs:,} runs", full / "log.db", setting.rounds)
+    yield from starts(f"start, {events:,} events in {runs:,} runs", full, empty, setting.rounds)
+
+
+def _replays(what: str, log: Path, rounds: int) -> Iterator[Figure]:
+    ours, bare = alternate(rounds, *(partial(run_program, "replaying", way, log) for way in ("views", "bare")))
+    for name, told, goal in (("cpu", "CPU of read, decode, fold", RATIO), ("wall", "wall of the same", None)):
+        yield Figure(f"{what}: {told}", "s", each(ours, itemgetter(name)), each(bare, itemgetter(name)), goal)
+
+
+def starts(what: str, full: Path, empty: Path, rounds: int) -> Iterator[Figure]:
+    """Opening a log, and a server's start to its first answer; the floor is the same with an empty log."""
+    opened = alternate(rounds, *(partial(_open, home) for home in (full, empty)))
+    yield Figure(f"{what}: the log opened and folded", "ms", opened[0], opened[1], OPENED)
+    sides = alternate(rounds, *(partial(_start, home) for home in (full, empty)))
+    for place, told in enumerate(("wall to the first answer", "CPU to the first answer")):
+        value = itemgetter(place)
+        yield Figure(f"{what}: {told}", "s", each(sides[0], value), each(sides[1], value))
+
+
+def _open(home: Path) -> float:
+    return float(run_program("replaying", "open", home / "log.db")["wall"]) * 1000
+
+
+def _start(home: Path) -> tuple[float, float]:
+    with matchspec(home) as server:
+        return server.started_after, cpu_seconds(server.pid)
