@@ -1,1 +1,1 @@
-"""Measures matchspec beside the floor: bare loops that do the same work and nothing else (docs/benchmarks.md)."""
+"""What matchspec takes, measured beside bare loops and beside other programs."""

@@ -86,6 +86,7 @@ def _options() -> argparse.Namespace:
         size.add_argument(f"--{name}", dest="size", action="store_const", const=name, default="full", help=text)
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is shown (3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what every round measured")
+    parser.epilog = "`./scripts/bench --peers` runs other programs on the same examples, and has a --help of its own."
     options = parser.parse_args()
     if unknown := sorted(set(options.parts) - set(PARTS)):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")

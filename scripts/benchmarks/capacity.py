@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.figures import Figure, Goal
-from benchmarks.processes import Served, cpu_seconds, model_server
+from benchmarks.processes import Served, model_server
 from benchmarks.projects import QUESTION
 from benchmarks.rounds import alternate
 from benchmarks.setting import Setting
+from benchmarks.used import cpu_seconds
 
 SEVERAL = Goal(3, of="ratio", bound="at least")
 

@@ -1,5 +1,6 @@
 """One figure of a benchmark: what was measured in each round, beside what its floor took, and the goal for it."""
 
+import math
 import statistics
 from typing import Literal, NamedTuple
 
@@ -46,8 +47,7 @@ class Figure(NamedTuple):
 
 def percentile(values: list[float], share: float) -> float:
     """The smallest value that so large a share of all are not above (nearest rank)."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, max(0, round(share * len(ranked) + 0.5) - 1))]
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def short(value: float) -> str:

@@ -9,7 +9,7 @@ retries, timeouts, limits, API, views, recovery or checks. Prints what it took a
 
 import asyncio
 import json
-import resource
+import os
 import sqlite3
 import sys
 import time
@@ -22,6 +22,7 @@ import re2
 import uvloop
 
 from benchmarks.raw_client import RawClient, ask_model
+from benchmarks.used import peak_mb
 from domain import chain
 from domain.events import ExampleScored
 from domain.examples import Example
@@ -121,20 +122,14 @@ async def _run(rows: Iterator[tuple[int, Example]], port: int, concurrency: int,
     writing.cancel()
 
 
-def cpu_seconds() -> float:
-    """What this process used so far."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def main() -> None:
     """Measures from the reading of the dataset to the last commit, and prints it as JSON."""
     dataset, port, concurrency, path = sys.argv[1:]
     log = Log(path)
-    began, cpu = time.monotonic(), cpu_seconds()
+    began, cpu = time.monotonic(), time.process_time()
     uvloop.run(run(Path(dataset), int(port), int(concurrency), log))
-    took, used = time.monotonic() - began, cpu_seconds() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    took, used = time.monotonic() - began, time.process_time() - cpu
+    peak = peak_mb(os.getpid())
     print(json.dumps({"wall": took, "cpu": used, "peak_mb": peak, "events": log.position}))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from benchmarks.figures import Figure, Goal
 from benchmarks.made_runs import make_log
 from benchmarks.polling import poll
-from benchmarks.processes import Served, bare_asgi, matchspec, peak_mb
+from benchmarks.processes import Served, bare_asgi, matchspec
 from benchmarks.projects import write_project
 from benchmarks.replay import starts
 from benchmarks.rounds import alternate, each
 from benchmarks.setting import Setting
+from benchmarks.used import peak_mb
 
 P99 = Goal(50)
 
@@ -24,7 +25,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
     full, empty = setting.folder / "full", setting.folder / "empty"
     for home in (full, empty):
         write_project(home, 1, 4, 1)
-    asyncio.run(make_log(full / "log.db", runs, 0))
+    asyncio.run(make_log(full / "log.db", runs, 1))
     yield from starts(f"start, {runs:,} runs", full, empty, setting.rounds)
     with matchspec(full) as server:
         for told, path in (

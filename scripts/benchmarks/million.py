@@ -15,11 +15,12 @@ import uvloop
 from benchmarks.figures import Figure, Goal, percentile
 from benchmarks.memory import AT_ONCE, goal_of
 from benchmarks.polling import poll
-from benchmarks.processes import Served, cpu_seconds, get, matchspec, model_server, peak_mb, run_program
+from benchmarks.processes import Served, get, matchspec, model_server, run_program
 from benchmarks.projects import write_project
 from benchmarks.raw_client import RawClient
 from benchmarks.runs import check
 from benchmarks.setting import Setting
+from benchmarks.used import cpu_seconds, peak_mb
 
 SEED = 6
 LISTING = "/results?limit=20"
@@ -81,7 +82,6 @@ class Watch:
 def measure(setting: Setting) -> Iterator[Figure]:
     """One run and one of the bare loop."""
     rows = setting.sizes.million
-    rows -= rows % 4
     with model_server(setting.folder, 0) as model:
         dataset = write_project(setting.folder, model.port, rows, AT_ONCE)
         bare = run_program("floor", dataset, model.port, AT_ONCE, setting.folder / "bare.db")

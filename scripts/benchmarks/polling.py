@@ -12,7 +12,8 @@ import uvloop
 from live_server import BrokenError
 
 from benchmarks.figures import percentile
-from benchmarks.processes import Served, cpu_seconds, get
+from benchmarks.processes import Served, get
+from benchmarks.used import cpu_seconds
 
 LENGTH = b"\r\ncontent-length: "
 

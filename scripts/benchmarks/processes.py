@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -84,14 +83,3 @@ def run_program(name: str, *arguments: object, **variables: str) -> Document:
         raise BrokenError(f"benchmarks.{name} stopped:\n{ended.stderr}")
     printed: Document = json.loads(ended.stdout)
     return printed
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process and its threads used so far, in user and system mode: its CPU clock (clock_getcpuclockid(3))."""
-    return time.clock_gettime(~pid << 3 | 2)
-
-
-def peak_mb(pid: int) -> float:
-    """The most memory a process ever had."""
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return int(found[1]) / 1024 if found else 0.0

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, Goal
 from benchmarks.made_runs import make_log
-from benchmarks.processes import cpu_seconds, matchspec, run_program
+from benchmarks.processes import matchspec, run_program
 from benchmarks.projects import write_project
 from benchmarks.rounds import alternate, each
 from benchmarks.setting import Setting
+from benchmarks.used import cpu_seconds
 
 RATIO, OPENED = Goal(1.2, of="ratio"), Goal(50)
 

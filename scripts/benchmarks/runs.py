@@ -15,11 +15,12 @@ from typing import NamedTuple
 from live_server import BrokenError, Document
 
 from benchmarks.figures import Figure, Goal
-from benchmarks.processes import Served, cpu_seconds, matchspec, model_server, peak_mb, run_program
+from benchmarks.processes import Served, matchspec, model_server, run_program
 from benchmarks.projects import SCORES, write_project
 from benchmarks.rounds import alternate, each
 from benchmarks.setting import Setting
 from benchmarks.sizes import Case
+from benchmarks.used import cpu_seconds, peak_mb
 
 LONG_SECONDS = 20
 """A case whose model alone takes longer is measured once."""
