@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from functools import partial
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from pathlib import Path
 
 from benchmarks.figures import Figure, Goal
@@ -43,6 +43,8 @@ def _page(setting: Setting, server: Served, what: str, path: str) -> Iterator[Fi
     seconds = setting.sizes.poll_seconds / setting.rounds / 2
     with bare_asgi(setting.folder, str(body)) as bare:
         ours, floor = alternate(setting.rounds, *(partial(poll, one, path, seconds, 1) for one in (server, bare)))
+    cpu = attrgetter("cpu_us")
+    yield Figure(f"{what}: server's CPU a request", "µs", each(ours, cpu), each(floor, cpu))
     for share, goal in ((0.5, None), (0.99, P99)):
         waits = methodcaller("ms", share)
         yield Figure(f"{what}: p{share * 100:.0f}", "ms", each(ours, waits), each(floor, waits), goal)

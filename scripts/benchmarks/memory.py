@@ -1,4 +1,4 @@
-"""The most memory that a server takes for runs of many examples, its result taken at the end, beside the bare loop.
+"""The most memory that a server takes for runs of many examples, beside the bare loop, which keeps nothing.
 
 A million is measured by the part `million`.
 """

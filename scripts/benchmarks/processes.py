@@ -74,10 +74,10 @@ def program(name: str) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.{name}"]
 
 
-def run_program(name: str, *arguments: object, **variables: str) -> Document:
+def run_program(name: str, *arguments: object) -> Document:
     """Run a module of this folder to its end; gives what it printed, as JSON. BrokenError where it failed."""
     command = [*program(name), *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | variables
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if ended.returncode:
         raise BrokenError(f"benchmarks.{name} stopped:\n{ended.stderr}")

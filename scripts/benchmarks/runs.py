@@ -25,6 +25,8 @@ from benchmarks.used import cpu_seconds, peak_mb
 LONG_SECONDS = 20
 """A case whose model alone takes longer is measured once."""
 
+MOST_SECONDS = 3_600
+
 
 class Taken(NamedTuple):
     """What a run took: seconds, microseconds of CPU an example, peak memory in MB."""
@@ -86,6 +88,8 @@ def run_on(server: Served, case: Case) -> Taken:
     accepted = time.monotonic() - began
     time.sleep(case.ideal)
     while is_running(server):
+        if time.monotonic() > began + MOST_SECONDS:
+            raise BrokenError(f"the run of {case} is not over after {MOST_SECONDS} s")
         time.sleep(0.1)
     used = cpu_seconds(server.pid) - cpu
     result = server.ask(f"{started['results_url']}?examples=none")
