@@ -20,7 +20,7 @@ from benchmarks.projects import QUESTION
 from benchmarks.raw_client import RawClient, ask_model
 from domain.model_spec import HttpModel
 from service.models.http import open_http
-from service.models.transport import open_transport
+from service.models.transport import Transport
 
 Ask = Callable[[str], Awaitable[str]]
 TEXT = QUESTION.format(1)
@@ -31,9 +31,9 @@ async def through_matchspec(port: int, certificate: str | None) -> AsyncIterator
     """The `http` model over our transport, which all share."""
     if certificate:
         os.environ["SSL_CERT_FILE"] = certificate
-    transport = open_transport()
+    transport = Transport()
     spec = HttpModel(endpoint=f"{'https' if certificate else 'http'}://localhost:{port}/", response_path="output")
-    model = open_http(spec, environment={}, transport=transport)
+    model = open_http(spec, environment={}, send=transport.send)
 
     async def ask(text: str) -> str:
         return (await model(text)).output
