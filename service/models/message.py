@@ -60,7 +60,10 @@ class Answer(NamedTuple):
 
     def header(self, name: bytes) -> str:
         """Give a header's value by its name in lower case; nothing where there is none."""
-        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == name), "")
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value.decode("latin-1")
+        return ""
 
     @property
     def charset(self) -> str | None:

@@ -1,6 +1,7 @@
 """`response_path`: where in a JSON reply the output stands, as a JMESPath expression."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jmespath
 import msgspec
@@ -21,8 +22,8 @@ def compile_path(path: str) -> Callable[[bytes, Answer], Reply]:
 
     Raises ModelError, not to be retried.
     """
-    search = jmespath.compile(path).search
     steps = _plain_steps(path)
+    search = partial(_follow, steps) if steps else jmespath.compile(path).search  # a third of a call's CPU
 
     def pick(body: bytes, _answer: Answer) -> Reply:
         tree = _parsed(body)
@@ -64,6 +65,19 @@ def _plain_steps(path: str) -> list[str | int]:
             case _:
                 return []
     return steps
+
+
+def _follow(steps: list[str | int], tree: object) -> object:
+    """Go along names and places as JMESPath does; None where there is nothing."""
+    for step in steps:
+        match tree, step:
+            case dict(), str():
+                tree = tree.get(step)
+            case list(), int() if -len(tree) <= step < len(tree):
+                tree = tree[step]
+            case _:
+                return None
+    return tree
 
 
 def _missing(tree: object, steps: list[str | int]) -> str:
