@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import resource
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -322,6 +323,28 @@ async def test_a_log_that_is_locked_can_be_written_again_after_reopening(
     assert recorded.position == 2
     assert columns(path) == [(1, "log", 1, "log_created"), (2, RUN, 1, "started")]
     await log.close()
+
+
+async def test_a_log_is_not_reopened_while_there_is_no_room(path: Path, log: EventLog) -> None:
+    """Where a full disk lets the log be opened, reopening fails all the same: nothing could be written. Then it works.
+
+    The limit of a file's size stands in for the disk.
+    """
+    free = resource.getrlimit(resource.RLIMIT_FSIZE)
+    full = path.with_name(f"{path.name}-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (full, free[1]))
+    try:
+        with pytest.raises(LogUnavailable):
+            await log.append([entry(RUN, 1, started())])
+        with pytest.raises(LogUnavailable):
+            await log.reopen()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, free)
+
+    await log.reopen()
+    await log.append([entry(RUN, 1, started())])
+
+    assert columns(path) == [(1, "log", 1, "log_created"), (2, RUN, 1, "started")]
 
 
 async def test_a_repeated_version_is_refused_whole(path: Path, log: EventLog) -> None:

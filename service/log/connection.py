@@ -44,6 +44,11 @@ async def open_writing(path: Path) -> aiosqlite.Connection:
     return connection
 
 
+async def mark(connection: aiosqlite.Connection) -> None:
+    """Say in the header that the file is a matchspec log: a commit, also where that stands there already."""
+    await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
 async def open_reading(path: Path) -> aiosqlite.Connection:
     """Open a connection that can't write. Its reads are short, so that the WAL can be checkpointed."""
     connection = await _connect(reading_uri(path))
@@ -100,7 +105,7 @@ async def _configure(connection: aiosqlite.Connection, path: Path) -> None:
         found = f"journal_mode={mode}, synchronous={synchronous}"
         raise LogUnreadable(f"{path}: the log needs journal_mode=wal, synchronous={FULL}; SQLite gave {found}")
     if not tables:
-        await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await mark(connection)
         await connection.executescript(files("service.log").joinpath("schema.sql").read_text())
 
 

@@ -22,7 +22,7 @@ from domain.errors import InvalidCheckpoint, LogContradicted, LogUnavailable
 from domain.events import FORMAT, LOG, Event, Finished, LogCreated, Recorded
 from service.log.checkpoint_file import checkpoint_path, read_checkpoint, set_aside
 from service.log.checkpointing import Checkpoints
-from service.log.connection import on_its_thread, open_reading, open_writing
+from service.log.connection import mark, on_its_thread, open_reading, open_writing
 from service.log.holder import LogLock
 from service.log.reading import LogReader
 from service.log.regular import check_regular
@@ -110,10 +110,14 @@ class EventLog(LogReader):
         self._lock.release(clean=self.crash_told or not self.crashed)
 
     async def reopen(self) -> None:
-        """Begin to write again, on a fresh connection after a fault; LogUnavailable while it lasts. Reads go on."""
+        """Begin to write again, on a fresh connection after a fault; LogUnavailable while it lasts. Reads go on.
+
+        A full disk lets the log be opened: only a commit that was synced tells that it can be written.
+        """
         await self._writing.close()
         try:
             self._writing = await open_writing(self.path)
+            await mark(self._writing)
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"can't open the log {self.path}: {error}") from error
         self.head = await self._read_head()
