@@ -62,3 +62,12 @@ def test_what_is_understood_is_served(live: Live, header: str) -> None:
     end = "0\r\n\r\n" if header.startswith("Transfer") else ""
     request = f"GET HTTP://localhost/results HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n{end}"
     assert ask(live, request.encode()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t  "], ids=["space", "tab", "more"])
+def test_blanks_behind_a_header_are_no_part_of_it(live: Live, blank: str) -> None:
+    """The host is known and the key is a key: what is refused is the suite that there is not."""
+    headers = ["Host: localhost", "Content-Type: application/json", "Idempotency-Key: blanks", "Content-Length: 18"]
+    head = "".join(f"{header}{blank}\r\n" for header in headers)
+    answer = ask(live, f'POST /run HTTP/1.1\r\n{head}\r\n{{"suite":"no-one"}}'.encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")

@@ -108,9 +108,11 @@ class Connection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, with its colon, space and end of line."""
+        """Count a header, with its colon, space and end of line. Blanks behind a value are no part of it (RFC 9112,
+        section 5.1), and the parser leaves them there.
+        """
         self._head.tell(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        super().on_header(name, value.rstrip(b" \t"))
 
     def on_body(self, body: bytes) -> None:
         """Count what comes of a body."""
