@@ -173,3 +173,10 @@ def test_a_baseline_that_is_not_there(tmp_path: Path, others: list[str]) -> None
     told = "does not go with --baseline" if others else "there is no run 'run-20260315-143022-a3f7': looked in"
     assert told in called.stderr
     assert run_logs(tmp_path) == []
+
+
+def test_a_baseline_without_a_name_is_no_run(tmp_path: Path) -> None:
+    """What a variable that is not set leaves on the command line is told as it was typed."""
+    echoing(tmp_path, 20)
+    called = call(tmp_path, "run", "--baseline", "")
+    assert (called.code, called.stderr.partition(": looked")[0]) == (2, "matchspec: there is no run ''")

@@ -110,6 +110,20 @@ def test_weights_are_not_in_a_file(tmp_path: Path) -> None:
     assert "exact_match (qa-v1)  (no evidence)  0.050 → 0.050  0 (0 to 0)" in called.stdout
 
 
+def test_one_example_that_is_left_out_is_told_as_one(tmp_path: Path) -> None:
+    """The base asked a and b, the head b, c and d: in the terminal and in markdown, one is, and two are."""
+    for names in ("ab", "bcd"):
+        write_project(tmp_path, examples=[{"id": name, "input": name, "expected": name} for name in names])
+        call(tmp_path, "run", "-s", "qa", "-q")
+        base, *others = sorted(run_logs(tmp_path), key=lambda log: log.stat().st_ctime_ns)
+    both = ("report", "--compare", base.stem, others[0].stem)
+    told = call(tmp_path, *both).stdout
+    assert "left out: 1 example that is in the base only: a\n" in told
+    assert "left out: 2 examples that are in the head only: c, d\n" in told
+    markdown = call(tmp_path, *both, "-f", "markdown").stdout
+    assert "\nLeft out: 1 example that is in the base only.\n" in markdown
+
+
 def test_markdown_holds_text_of_others_as_text(tmp_path: Path) -> None:
     """Whatever a name, an input or an output says; the rows are a table."""
     write_project(

@@ -49,6 +49,17 @@ def test_the_counts_are_those_of_the_testcases(document: ResultDocument) -> None
         assert element.get("errors") == str(len(list(element.iter("error"))))
 
 
+def test_a_run_that_is_worse_than_its_baseline_says_so() -> None:
+    """No example is below a baseline's row: its testcase tells the run's warnings, which name the graders."""
+    held = row("baseline", 0.5, 1.0, passed=False, n=20)
+    warned = msgspec.structs.replace(failed(row(), held, examples=(example(),)), warnings=["'exact_match' is worse"])
+
+    (case,) = ET.fromstring(junit_report(warned)).iter("failure")
+
+    assert case.get("message") == "baseline: a deciding grader is worse than in the baseline (n=20)"
+    assert case.text == "baseline: a deciding grader is worse than in the baseline (n=20)\n'exact_match' is worse"
+
+
 def test_times_are_seconds() -> None:
     """A testcase takes its latency, a testsuite their sum, the whole what the run took."""
     root = ET.fromstring(junit_report(failing_run()))

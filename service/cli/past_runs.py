@@ -99,7 +99,7 @@ async def list_runs(reader: LogReader) -> list[ListedRun]:
 
 
 def _not_found(logs: RunLogs, run_id: str | None) -> RunNotFound:
-    wanted = f"there is no run '{run_id}'" if run_id else "there is no run yet"
+    wanted = f"there is no run '{run_id}'" if run_id is not None else "there is no run yet"
     return RunNotFound(f"{wanted}: {logs.looked()}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from domain.compared import ComparedRow, Paired, Word
 from service.comparison_document import ComparedRun, ComparisonDocument, FlipDocument
-from service.reports.comparison_text import FIRST, REASONS, is_of, title_of
+from service.reports.comparison_text import FIRST, is_of, left_out_of, title_of
 from service.reports.markdown import COMMENT
 from service.reports.markdown_text import block, code, prose
 from service.reports.numbers import counted, shown_p, shown_signed
@@ -65,10 +65,8 @@ def _line(name: str, row: Paired, note: str) -> str:
 
 
 def _left_out(document: ComparisonDocument) -> Iterator[str]:
-    for reason, why in REASONS.items():
-        left = getattr(document.left_out, reason)
-        if left.total:
-            yield f"\nLeft out: {counted(left.total, 'example')} that {why}.\n"
+    for told, _ in left_out_of(document.left_out):
+        yield f"\nLeft out: {told}.\n"
 
 
 def _flip(flip: FlipDocument) -> str:

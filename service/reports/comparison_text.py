@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from domain.compared import ComparedRow, Paired, Word
-from service.comparison_document import AllLeftOut, ComparedRun, ComparisonDocument, FlipDocument
+from service.comparison_document import AllLeftOut, ComparedRun, ComparisonDocument, FlipDocument, LeftOut
 from service.reports.columns import Cell, Line, Style, aligned, painted
 from service.reports.numbers import counted, shown_p, shown_signed
 from service.reports.visible import fitted, one_line, quoted, wrapped
@@ -15,11 +15,12 @@ INDENT = "  "
 STYLES: Mapping[Word, Style] = {"better": "good", "worse": "bad", "no evidence": "doubtful"}
 HEAD = ("", "", "base → head", "difference", "n", "wins, losses", "p")
 REASONS = {
-    "changed": "ask something else",
-    "ungraded": "were not graded by one of the runs",
-    "base_only": "are in the base only",
-    "head_only": "are in the head only",
+    "changed": ("asks something else", "ask something else"),
+    "ungraded": ("was not graded by one of the runs", "were not graded by one of the runs"),
+    "base_only": ("is in the base only", "are in the base only"),
+    "head_only": ("is in the head only", "are in the head only"),
 }
+"""Why examples are left out, of one and of several."""
 
 
 def text_comparison(
@@ -90,13 +91,19 @@ def _cells(name: str, row: Paired, decides: bool) -> Line:
     ]
 
 
-def _left_out(left_out: AllLeftOut) -> Iterator[str]:
-    for reason, why in REASONS.items():
-        left = getattr(left_out, reason)
+def left_out_of(left_out: AllLeftOut) -> Iterator[tuple[str, LeftOut]]:
+    """Say of how many examples nothing is compared, and why: `1 example that is in the base only`."""
+    for reason, (of_one, of_several) in REASONS.items():
+        left: LeftOut = getattr(left_out, reason)
         if left.total:
-            named = ", ".join(one_line(example.id) for example in left.examples[:FIRST])
-            more = ", ..." if left.total > FIRST else ""
-            yield f"left out: {counted(left.total, 'example')} that {why}: {named}{more}"
+            yield f"{counted(left.total, 'example')} that {of_one if left.total == 1 else of_several}", left
+
+
+def _left_out(left_out: AllLeftOut) -> Iterator[str]:
+    for told, left in left_out_of(left_out):
+        named = ", ".join(one_line(example.id) for example in left.examples[:FIRST])
+        more = ", ..." if left.total > FIRST else ""
+        yield f"left out: {told}: {named}{more}"
 
 
 def _flips(document: ComparisonDocument, row: ComparedRow, width: int, *, color: bool, show_all: bool) -> Iterator[str]:

@@ -9,7 +9,15 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from domain.spec import Statistics
-from service.reports.decisions import Failure, examples_below, mark_of, statistics_of, suites_in, why_failed
+from service.reports.decisions import (
+    Failure,
+    examples_below,
+    is_baseline,
+    mark_of,
+    statistics_of,
+    suites_in,
+    why_failed,
+)
 from service.reports.document import ResultDocument, ResultExample, ResultRow
 from service.reports.numbers import counted, shown, shown_delta, shown_threshold
 from service.reports.visible import one_line, shortened, visible
@@ -112,6 +120,9 @@ def _row_case(row: ResultRow, document: ResultDocument, statistics: Mapping[str,
     failure = why_failed(row, statistics_of(row, statistics))
     if failure is None:
         return Case(name)
+    if is_baseline(row):
+        message = f"{row.name}: a deciding grader is worse than in the baseline (n={row.n})"
+        return Case(name, kind="failure", type="grader", message=message, text="\n".join([message, *document.warnings]))
     below = [example.id for example in examples_below(document, row)]
     text = f"{_why(row, failure)}\n{counted(len(below), 'example')} below {shown_threshold(mark_of(row))}"
     return Case(name, kind="failure", type="grader", message=_why(row, failure), text="\n".join([text, *below[:100]]))
