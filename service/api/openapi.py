@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from service.api.media import JSON
-from service.api.operations import OPERATIONS, RETRY_AFTER, Field, Operation
+from service.api.operations import ETAG, OPERATIONS, RETRY_AFTER, Field, Operation
 from service.api.problems import KINDS, MEDIA_TYPE, Problem, http_problem, problem_type
 from service.files.schema import Schema, anything, tidy
 from service.version import VERSION
@@ -86,7 +86,12 @@ def _parameter(place: str, name: str, text: str, schema: Schema) -> Schema:
 
 def _answers(operation: Operation) -> Schema:
     full = {str(status): _answer(operation, status) for status in (operation.status, *operation.also)}
-    return full | {str(status): {"description": HTTPStatus(status).phrase} for status in operation.bare}
+    return full | {str(status): _bare_answer(status) for status in operation.bare}
+
+
+def _bare_answer(status: int) -> Schema:
+    tagged = {"headers": _headers(ETAG)} if status == HTTPStatus.NOT_MODIFIED else {}
+    return {"description": HTTPStatus(status).phrase} | tagged
 
 
 def _answer(operation: Operation, status: int) -> Schema:
@@ -130,7 +135,8 @@ def _refusal(status: int, kinds: dict[str, str]) -> Schema:
 
 def _headers(*fields: Field) -> Schema:
     return {
-        field.name: {"description": field.text, "required": True, "schema": _schema(field.kind)} for field in fields
+        field.name: {"description": field.text, "required": field.always, "schema": _schema(field.kind)}
+        for field in fields
     }
 
 
