@@ -22,7 +22,9 @@ from domain.events import (
 
 
 class ListedRun(msgspec.Struct):
-    """A run at a glance. Times are the log's; `suite` is null when all suites run; `regrades` names another run."""
+    """A run at a glance. Times are the log's; `suite` is null when all suites run; `regrades` and `baseline` name
+    other runs.
+    """
 
     run_id: str
     suite: str | None
@@ -32,6 +34,7 @@ class ListedRun(msgspec.Struct):
     finished_at: str | None = None
     verdict: Verdict | None = None
     regrades: str | None = None
+    baseline: str | None = None
 
 
 class Page(NamedTuple):
@@ -51,11 +54,11 @@ class Listing:
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
-            case Started(suite=suite, suites=suites, regrades=regrades):
+            case Started() as started:
                 if recorded.run_id in self._runs:
                     raise ValueError("a run starts once")
                 self.changed = (recorded.position, recorded.at)
-                self._runs[recorded.run_id] = ListedRun(recorded.run_id, suite, suites, recorded.at, regrades=regrades)
+                self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
             case Finished(status=status, verdict=verdict):
                 self.changed = (recorded.position, recorded.at)
                 run = self._runs[recorded.run_id]
@@ -93,3 +96,8 @@ class Listing:
     def unfinished(self) -> list[str]:
         """The runs that are not over, the oldest first."""
         return [run.run_id for run in self._runs.values() if run.finished_at is None]
+
+
+def _begun(run_id: str, at: str, started: Started) -> ListedRun:
+    baseline = started.baseline.run_id if started.baseline else None
+    return ListedRun(run_id, started.suite, started.suites, at, regrades=started.regrades, baseline=baseline)

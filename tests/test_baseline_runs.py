@@ -41,6 +41,7 @@ async def test_a_run_that_is_worse_than_its_baseline_fails(tmp_path: Path) -> No
     )
     assert (same["verdict"], same["grader_results"][-1]["score"], same.get("warnings")) == ("PASS", 1.0, None)
     assert [row["name"] for row in better["grader_results"]] == ["exact_match"]
+    assert [run.get("baseline") for run in (worse, same, better)] == [base, worse["run_id"], None]
 
 
 async def test_each_suite_has_its_row(tmp_path: Path) -> None:

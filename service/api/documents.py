@@ -34,6 +34,7 @@ class RunDocument(msgspec.Struct):
     started_at: str
     suites: list[str] | UnsetType = UNSET
     regrades: str | UnsetType = UNSET
+    baseline: str | UnsetType = UNSET
     results_url: str | UnsetType = UNSET
     progress: Progress | UnsetType = UNSET
     finished_at: str | UnsetType = UNSET
@@ -113,6 +114,7 @@ def accepted(run: ListedRun, result: Result) -> RunDocument:
         suite=run.suite,
         suites=_suites(run),
         regrades=run.regrades or UNSET,
+        baseline=run.baseline or UNSET,
         started_at=whole_seconds(run.started_at),
         results_url=results_url(run.run_id),
         warnings=(result.started.warnings if result.started else None) or UNSET,
@@ -127,6 +129,7 @@ def running(run: ListedRun, progress: Progress, warnings: list[str]) -> RunDocum
         suite=run.suite,
         suites=_suites(run),
         regrades=run.regrades or UNSET,
+        baseline=run.baseline or UNSET,
         started_at=whole_seconds(run.started_at),
         progress=progress,
         warnings=warnings or UNSET,
@@ -157,6 +160,7 @@ def finished(run: ListedRun, result: Result) -> RunDocument:
         suite=run.suite,
         suites=_suites(run),
         regrades=run.regrades or UNSET,
+        baseline=run.baseline or UNSET,
         started_at=whole_seconds(run.started_at),
         finished_at=whole_seconds(result.finished_at),
         duration_seconds=end.duration_seconds,
