@@ -1,7 +1,7 @@
 """Whole runs of `matchspec serve` beside the bare loop, each with an empty log and a server just started.
 
 Wall is from `POST /run` to the recorded end, over the ideal (examples x latency / calls at once) where the model takes
-its time; CPU is what the server's process used for the run, pinning and looking for its end included.
+its time; CPU is what the server's process used for the run, pinning included.
 """
 
 import tempfile
@@ -26,6 +26,7 @@ LONG_SECONDS = 20
 """A case whose model alone takes longer is measured once."""
 
 MOST_SECONDS = 3_600
+WAIT_SECONDS = 20
 
 
 class Taken(NamedTuple):
@@ -86,21 +87,20 @@ def run_on(server: Served, case: Case) -> Taken:
     cpu, began = cpu_seconds(server.pid), time.monotonic()
     started = server.ask("/run", {"suite": "bench"})
     accepted = time.monotonic() - began
-    time.sleep(case.ideal)
-    while is_running(server):
-        if time.monotonic() > began + MOST_SECONDS:
-            raise BrokenError(f"the run of {case} is not over after {MOST_SECONDS} s")
-        time.sleep(0.1)
+    result = _wait_for_end(server, f"{started['results_url']}?examples=none&wait={WAIT_SECONDS}")
     used = cpu_seconds(server.pid) - cpu
-    result = server.ask(f"{started['results_url']}?examples=none")
     check(result)
     wall = accepted + result["duration_seconds"]
     return Taken(wall, used / case.examples * 1e6, peak_mb(server.pid))
 
 
-def is_running(server: Served) -> bool:
-    """Whether the newest run is not over yet; a look at the listing costs the server little."""
-    return bool(server.ask("/results?limit=1")["runs"][0]["status"] == "running")
+def _wait_for_end(server: Served, path: str) -> Document:
+    """The document of a run that is over; the server is asked once in a while, and answers when it is."""
+    until = time.monotonic() + MOST_SECONDS
+    while (result := server.ask(path))["status"] == "running":
+        if time.monotonic() > until:
+            raise BrokenError(f"{path} is not over after {MOST_SECONDS} s")
+    return result
 
 
 def check(result: Document) -> None:
