@@ -14,7 +14,7 @@ from benchmarks.rounds import alternate, each
 from benchmarks.setting import Setting
 from benchmarks.used import cpu_seconds
 
-RATIO, OPENED = Goal(1.2, of="ratio"), Goal(50)
+RATIO, OPENED = Goal(1.2, of="ratio"), Goal(2)
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
@@ -36,16 +36,14 @@ def _replays(what: str, log: Path, rounds: int) -> Iterator[Figure]:
 
 def starts(what: str, full: Path, empty: Path, rounds: int) -> Iterator[Figure]:
     """Opening a log, and a server's start to its first answer; the floor is the same with an empty log."""
-    opened = alternate(rounds, *(partial(_open, home) for home in (full, empty)))
-    yield Figure(f"{what}: the log opened and folded", "ms", opened[0], opened[1], OPENED)
-    sides = alternate(rounds, *(partial(_start, home) for home in (full, empty)))
+    opened = alternate(rounds, *(partial(run_program, "replaying", "open", home / "log.db") for home in (full, empty)))
+    for name, told, goal in (("wall", "the log opened and folded", OPENED), ("cpu", "CPU of the same", None)):
+        ours, bare = (each(side, itemgetter(name)) for side in opened)
+        yield Figure(f"{what}: {told}", "s", ours, bare, goal)
+    started = alternate(rounds, *(partial(_start, home) for home in (full, empty)))
     for place, told in enumerate(("wall to the first answer", "CPU to the first answer")):
         value = itemgetter(place)
-        yield Figure(f"{what}: {told}", "s", each(sides[0], value), each(sides[1], value))
-
-
-def _open(home: Path) -> float:
-    return float(run_program("replaying", "open", home / "log.db")["wall"]) * 1000
+        yield Figure(f"{what}: {told}", "s", each(started[0], value), each(started[1], value))
 
 
 def _start(home: Path) -> tuple[float, float]:
