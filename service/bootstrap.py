@@ -16,6 +16,7 @@ from projections.views import Views
 from service.api.asgi import App
 from service.api.backend import Api
 from service.api.event_pages import EventPages
+from service.api.kept import KeptDocuments
 from service.execution.cancelling import Canceller
 from service.execution.idempotency import Keys
 from service.execution.old_runs import FindLog, OldRuns
@@ -178,6 +179,7 @@ def _build(
         asyncio.Lock(),
         news,
         EventPages(world.log),
+        KeptDocuments(),
         world,
         queue,
     )

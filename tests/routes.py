@@ -8,6 +8,7 @@ from litestar.routes import HTTPRoute
 from service.api.app import create_app
 from service.api.backend import Api
 from service.api.guard import Guard
+from service.api.polls import Polls
 
 
 class Route(NamedTuple):
@@ -21,7 +22,9 @@ def routes() -> list[Route]:
     """All of them. OPTIONS, which the framework answers everywhere, is left out."""
     guard = create_app(cast(Api, None), key=None, local_names=None)
     assert isinstance(guard, Guard)
-    app = guard._app
+    polls = guard._app
+    assert isinstance(polls, Polls)
+    app = polls._app
     assert isinstance(app, Litestar)
     assert all(isinstance(route, HTTPRoute) for route in app.routes), "a kind of route that no test looks at"
     found = [route for route in app.routes if isinstance(route, HTTPRoute)]

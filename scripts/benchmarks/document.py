@@ -63,8 +63,10 @@ def _figures(setting: Setting, server: Served, what: str) -> Iterator[Figure]:
     first, whole, cpu = (attrgetter(name) for name in Got._fields)
     yield Figure(f"{what}: first byte", "ms", each(ours, first), each(bare_got, first), Goal(1))
     yield Figure(f"{what}: whole", "ms", each(ours, whole), each(bare_got, whole))
-    yield Figure(f"{what}: CPU, beside the bare application", "ms", each(ours, cpu), each(bare_got, cpu))
-    yield Figure(f"{what}: CPU, beside joining in memory", "ms", each(ours, cpu), joined, Goal(1.5, of="ratio"))
+    yield Figure(
+        f"{what}: CPU, beside the bare application", "ms", each(ours, cpu), each(bare_got, cpu), Goal(1.5, of="ratio")
+    )
+    yield Figure(f"{what}: CPU, beside joining in memory", "ms", each(ours, cpu), joined)
 
 
 def fetch(server: Served, path: str) -> Got:

@@ -62,4 +62,4 @@ def create_app(api: Api, *, key: str | None, local_names: Sequence[str] | None) 
             Exception: handle_any_error,
         },
     )
-    return Guard(Polls(cast(App, app), api.views), key, local_names, OPEN_PATHS | page.keys())
+    return Guard(Polls(cast(App, app), api), key, local_names, OPEN_PATHS | page.keys())

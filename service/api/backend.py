@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from projections.views import Views
 from service.api.event_pages import EventPages
+from service.api.kept import KeptDocuments
 from service.execution.cancelling import Canceller
 from service.execution.queue import Queue
 from service.execution.regrading import Regrader
@@ -30,5 +31,6 @@ class Api(NamedTuple):
     reporting: asyncio.Lock
     news: News
     event_pages: EventPages
+    kept: KeptDocuments
     world: World
     queue: Queue

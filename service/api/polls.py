@@ -9,9 +9,9 @@ import msgspec
 
 from projections.progress import Progress
 from projections.results import Result
-from projections.views import Views
 from service.api import documents
 from service.api.asgi import App, Message, Receive, Scope, Send
+from service.api.backend import Api
 from service.api.media import JSON
 from service.api.tags import tag_of_run, with_tag
 
@@ -31,9 +31,9 @@ class _Encoded(NamedTuple):
 class Polls:
     """Answers `GET /results/{run_id}` without a query or a condition, while the run is on."""
 
-    def __init__(self, app: App, views: Views) -> None:
+    def __init__(self, app: App, api: Api) -> None:
         self._app = app
-        self._views = views
+        self._api = api
         self._encoded: dict[str, _Encoded] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,20 +52,20 @@ class Polls:
         if not path.startswith(PATH) or any(name == b"if-none-match" for name, _ in scope["headers"]):
             return None
         run_id = path[len(PATH) :]
-        result = self._views.results.get(run_id)
+        result = self._api.views.results.get(run_id)
         if result is None or result.finished:
             return None
         encoded = self._encoded.get(run_id)
         return encoded if encoded and encoded.version == result.version else self._encode(run_id, result)
 
     def _encode(self, run_id: str, result: Result) -> _Encoded | None:
-        listed = self._views.listing.get(run_id)
+        listed = self._api.views.listing.get(run_id)
         if listed is None:
             return None
-        progress = self._views.progress.get(run_id) or Progress(0, 0.0)
+        progress = self._api.views.progress.get(run_id) or Progress(0, 0.0)
         body = msgspec.json.encode(documents.running(listed, progress, result.warnings))
         sent = {"content-type": JSON, "content-length": str(len(body))} | with_tag(
-            tag_of_run(self._views, listed, "all")
+            tag_of_run(self._api.views, listed, "all")
         )
         headers = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
         if len(self._encoded) >= MOST_KEPT:

@@ -79,8 +79,11 @@ async def get_result(
     if result.finished is None:
         progress = api.views.progress.get(run_id) or Progress(0, 0.0)
         return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
+    key = (run_id, query.examples)
+    if document := api.kept.get(key):
+        return Response(document, media_type=JSON, headers=with_tag(tag))
     parts = stream_document(documents.finished(listed, result), api.results, run_id, result, query.examples)
-    return Stream(parts, media_type=JSON, headers=with_tag(tag))
+    return Stream(api.kept.keeping(key, parts), media_type=JSON, headers=with_tag(tag))
 
 
 @route("/results", http_method=READING)
