@@ -34,6 +34,7 @@ from service.measures import Measures
 from service.models.message import Send
 from service.models.transport import Transport
 from service.news import News
+from service.past import PastRuns
 from service.results import ResultReader
 from service.suites import GivenConfig, OwnConfig
 from service.writer import Writer
@@ -170,6 +171,7 @@ def _build(
     api = Api(
         views,
         results,
+        PastRuns(world.log),
         starter,
         Regrader(world, queue, starter, config.path),
         Canceller(world, queue),

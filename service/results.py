@@ -1,18 +1,16 @@
 """Reads what came out of a run: its result, and its examples joined from pinned and recorded bytes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
 
-from domain.errors import EventNotFound, LogUnreadable
-from domain.events import Finished, PinnedHarness
+from domain.errors import LogUnreadable
+from domain.events import PinnedHarness
 from domain.examples import decode_manifest
-from domain.impossible import IMPOSSIBLE, fold, impossible
+from domain.impossible import IMPOSSIBLE, impossible
 from domain.marks import Marks, marks_of
 from domain.plan import Plan, decode_plan
-from domain.run import Run, so_far
 from domain.spec import Statistics
 from projections.entries import Asking, example_entry, repeated_entry
 from projections.example_filter import ExampleFilter
@@ -40,13 +38,6 @@ class Entry(NamedTuple):
     wanted: bool
 
 
-class Past(NamedTuple):
-    """A run as it stood after one of its events: the views as they were, and what its scores came to."""
-
-    views: Views
-    so_far: Finished
-
-
 class ResultReader:
     """Reads results; what is not in memory is folded from the log again."""
 
@@ -72,18 +63,6 @@ class ResultReader:
     async def plan(self, result: Result) -> Plan | None:
         """What a run was to do; None before it started."""
         return decode_plan(await self._log.read_content(result.started.plan)) if result.started else None
-
-    async def past(self, run_id: str, version: int) -> Past:
-        """Fold a run anew, up to one of its events; EventNotFound where it has no such event."""
-        last = await self._log.last_version(run_id)
-        if not 1 <= version <= last:
-            raise EventNotFound(f"{run_id} has the events 1 to {last}, no event {version}")
-        views, run = Views(), Run()
-        async for recorded in self._log.read_run(run_id, up_to=version):
-            views.apply(recorded)
-            fold(run, recorded)
-        plan = decode_plan(await self._log.read_content(run.started.plan)) if run.started else None
-        return Past(views, await asyncio.to_thread(so_far, run, plan, None, run.started_at))
 
     async def statistics(self, result: Result) -> dict[str, Statistics]:
         """The statistics of the run's suites that set any."""

@@ -13,6 +13,7 @@ from service.execution.starting import Starter
 from service.execution.world import World
 from service.log.reading import LogReader
 from service.news import News
+from service.past import PastRuns
 from service.results import ResultReader
 from service.suites import OwnConfig
 
@@ -22,6 +23,7 @@ class Api(NamedTuple):
 
     views: Views
     results: ResultReader
+    past: PastRuns
     starter: Starter
     regrader: Regrader
     canceller: Canceller

@@ -15,7 +15,7 @@ from projections.results import Result
 from service.api.backend import Api
 from service.api.media import JSON, READING
 from service.api.query import ExamplesQuery, read_query
-from service.api.tags import send_not_modified, tag_of_run, with_tag
+from service.api.tags import send_not_modified, tag_of_past, tag_of_run, with_tag
 from service.results import Entry, ResultReader
 
 LOOKED_AT = 1_000
@@ -25,49 +25,56 @@ PAGE_BYTES = 4_000_000
 
 
 class Cursor(NamedTuple):
-    """Where a page begins: a harness of the run by its number, and a row of its dataset."""
+    """Where an example stands, or a page begins: a harness of the run by its number, and a row of its dataset."""
 
     harness: int
     row: int
 
 
 class Page(NamedTuple):
-    """Entries as JSON, and where the next page begins, if there may be one."""
+    """Entries as JSON, where each stands, and where the next page begins, if there may be one."""
 
     entries: list[bytes]
+    places: list[Cursor]
     next: Cursor | None
 
 
 @route("/results/{run_id:str}/examples", http_method=READING)
 async def get_examples(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
-    """Give a page of a run's examples, of those that there are by now."""
+    """Give a page of a run's examples, of those that there are by now, or were after its event `at`."""
     api: Api = state.api
     listed = api.views.listing.get(run_id)
     if listed is None:
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     query = read_query(request.query_params.multi_items(), ExamplesQuery)
     begin = Cursor(0, 0) if query.cursor is UNSET else _decode(query.cursor)
-    tag = tag_of_run(api.views, listed, query)
+    past = None if query.at is UNSET else (await api.past.at(run_id, query.at)).result(run_id)
+    tag = tag_of_run(api.views, listed, query) if past is None else tag_of_past(run_id, query)
     if not_modified := send_not_modified(request, tag):
         return not_modified
-    page = await _read_page(api.results, run_id, query, begin)
+    page = await _read_page(api.results, run_id, past or await api.results.result(run_id), query, begin)
+    return Response(_write(page), media_type=JSON, headers=with_tag(tag))
+
+
+def _write(page: Page) -> bytes:
+    places = b",".join(b'"%s"' % _encode(place) for place in page.places)
     last = b',"next":"%s"' % _encode(page.next) if page.next else b""
-    content = b'{"examples":[' + b",".join(page.entries) + b"]" + last + b"}"
-    return Response(content, media_type=JSON, headers=with_tag(tag))
+    return b'{"examples":[' + b",".join(page.entries) + b'],"places":[' + places + b"]" + last + b"}"
 
 
-async def _read_page(results: ResultReader, run_id: str, query: ExamplesQuery, begin: Cursor) -> Page:
-    result = await results.result(run_id)
+async def _read_page(results: ResultReader, run_id: str, result: Result, query: ExamplesQuery, begin: Cursor) -> Page:
     entries: list[bytes] = []
+    places: list[Cursor] = []
     looked_at = size = 0
     async for cursor, entry in _entries(results, run_id, result, query, begin):
         if len(entries) == query.limit or looked_at == LOOKED_AT or size > PAGE_BYTES:
-            return Page(entries, cursor)
+            return Page(entries, places, cursor)
         looked_at += 1
         size += len(entry.content)
         if entry.wanted:
             entries.append(entry.content)
-    return Page(entries, None)
+            places.append(cursor)
+    return Page(entries, places, None)
 
 
 async def _entries(

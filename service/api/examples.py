@@ -48,9 +48,10 @@ class ExampleDocument(msgspec.Struct):
 
 
 class ExamplesDocument(msgspec.Struct):
-    """A page of examples; with `next` there may be more."""
+    """A page of examples; with `next` there may be more. `places` are cursors, one for each example."""
 
     examples: list[ExampleDocument]
+    places: list[str]
     next: str | UnsetType = UNSET
 
 

@@ -2,23 +2,21 @@
 
 from collections.abc import AsyncIterator
 
-from domain.errors import RunNotFound
+from domain.errors import LogUnreadable
 from projections.example_filter import ExampleFilter
 from projections.progress import Progress
 from projections.results import Result
 from service.api import documents
 from service.api.query import Examples
+from service.past import Past
 from service.results import ResultReader
 
 
-async def past_document(
-    results: ResultReader, run_id: str, version: int, examples: Examples = "all"
-) -> AsyncIterator[bytes]:
-    """Give the document in parts; EventNotFound, before the first, where the run has no such event."""
-    past = await results.past(run_id, version)
-    listed, result = past.views.listing.get(run_id), past.views.results.get(run_id)
-    if listed is None or result is None:
-        raise RunNotFound
+def past_document(past: Past, results: ResultReader, run_id: str, examples: Examples = "all") -> AsyncIterator[bytes]:
+    """Give the document of a run as it stood, in parts."""
+    listed, result = past.views.listing.get(run_id), past.result(run_id)
+    if listed is None:
+        raise LogUnreadable(f"the run {run_id} has no start")
     if result.finished:
         document = documents.finished(listed, result)
     else:

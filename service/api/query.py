@@ -22,6 +22,7 @@ Examples = Literal["all", "failed", "none"]
 _CURSOR = "^[0-9]{1,6}-[0-9]{1,12}$"
 _INTEGER = re.compile(r"-?[0-9]+")
 _TEXT = "Only those with this text in id, input, expected text or output, whatever the case."
+_AT = "Those that there were after this event of the run."
 _WAIT = "Answer when the run is over, at the latest after so many seconds."
 
 
@@ -39,6 +40,7 @@ class ExamplesQuery(msgspec.Struct, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many to give at most.")] = 100
     cursor: Annotated[str, Meta(pattern=_CURSOR, description="The `next` of the page before.")] | UnsetType = UNSET
+    at: Annotated[int, Meta(description=_AT)] | UnsetType = UNSET
     passed: Annotated[_Truth, Meta(description="Only those that passed, or only the others.")] | UnsetType = UNSET
     error: (
         Annotated[_Error, Meta(description="Only those with an error, of some kind, or without any.")] | UnsetType

@@ -16,7 +16,7 @@ from service.api.body import NoFields, read_body, read_caller
 from service.api.media import JSON, READING, send_json
 from service.api.past import past_document, stream_document
 from service.api.query import ListQuery, ResultQuery, read_query
-from service.api.tags import send_not_modified, tag_of_listing, tag_of_run, with_tag
+from service.api.tags import send_not_modified, tag_of_listing, tag_of_past, tag_of_run, with_tag
 from service.api.waiting import wait_for_end
 from service.execution.starting import RunRequest
 
@@ -69,7 +69,11 @@ async def get_result(
         raise RunNotFound(f"there is no run '{run_id}' in the log")
     query = read_query(request.query_params.multi_items(), ResultQuery)
     if query.at is not UNSET:
-        return Stream(await past_document(api.results, run_id, query.at, query.examples), media_type=JSON)
+        past, tag = await api.past.at(run_id, query.at), tag_of_past(run_id, (query.at, query.examples))
+        if not_modified := send_not_modified(request, tag):
+            return not_modified
+        parts = past_document(past, api.results, run_id, query.examples)
+        return Stream(parts, media_type=JSON, headers=with_tag(tag))
     if query.wait is not UNSET and listed.finished_at is None:
         await wait_for_end(api.news, run_id, query.wait, request.receive)
     tag = tag_of_run(api.views, listed, query.examples)

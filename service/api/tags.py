@@ -24,6 +24,11 @@ def tag_of_run(views: Views, run: ListedRun, query: object) -> str:
     return _make_tag(run.run_id, run.finished_at, result.version if result else None, query)
 
 
+def tag_of_past(run_id: str, query: object) -> str:
+    """Tag what the API shows of a run as it stood after the event that the query names: it never changes."""
+    return _make_tag(run_id, query)
+
+
 def tag_of_listing(views: Views, query: object) -> str:
     """Tag a page of the listing: it changes when a run begins or ends."""
     return _make_tag(views.listing.changed, query)

@@ -12,6 +12,7 @@ from service.api import documents
 from service.api.past import past_document
 from service.cli.run_there import TIMEOUT_SECONDS, refusal
 from service.log.reading import LogReader
+from service.past import PastRuns
 from service.results import ResultReader
 
 PAGE = 1_000
@@ -56,7 +57,8 @@ class ShownRuns:
     async def _in_document(self, reader: LogReader, run: ListedRun, version: int) -> list[str]:
         """A run that is not over goes on meanwhile: its document is compared as it stood."""
         path = f"/results/{run.run_id}" + ("" if run.finished_at else f"?at={version}")
-        own = await past_document(ResultReader(reader, Views()), run.run_id, version)
+        past = await PastRuns(reader).at(run.run_id, version)
+        own = past_document(past, ResultReader(reader, Views()), run.run_id)
         async with self._client.stream("GET", path) as response:
             if response.status_code == httpx.codes.NOT_FOUND:
                 return ["the server does not know the run"]
