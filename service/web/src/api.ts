@@ -91,6 +91,7 @@ export interface ExampleQuery {
   tag?: string;
   harness?: string;
   text?: string;
+  at?: number | undefined;
 }
 
 export const api = {
@@ -99,8 +100,6 @@ export const api = {
     get<Listing>("/results", query, signal),
   run: (id: string, signal?: AbortSignal) => get<Run>(ofRun(id), { examples: "none" }, signal),
   runAt: (id: string, at: number, signal?: AbortSignal) => get<Run>(ofRun(id), { at, examples: "none" }, signal),
-  examplesAt: async (id: string, at: number, signal?: AbortSignal): Promise<ExamplePage> =>
-    get<ExamplePage>(ofRun(id), { at }, signal),
   examples: (id: string, query: ExampleQuery & { cursor?: string; limit?: number }, signal?: AbortSignal) =>
     get<ExamplePage>(ofRun(id, "/examples"), { ...query }, signal),
   compare: (base: string, head: string, signal?: AbortSignal) =>

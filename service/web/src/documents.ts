@@ -91,6 +91,8 @@ export interface Example extends Asking {
 
 export interface ExamplePage {
   examples: Example[];
+  /** The cursor at which each stands. */
+  places: string[];
   next?: string;
 }
 

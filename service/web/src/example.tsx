@@ -19,9 +19,9 @@ export function ExampleDialog({ list, brief, place, move, close }: Props) {
   const [example, setExample] = useState<Example>();
   useEffect(() => {
     let looked = true;
-    list.whole(brief).then((found) => looked && setExample(found), () => undefined);
+    list.whole(brief.place).then((found) => looked && setExample(found), () => undefined);
     return () => void (looked = false);
-  }, [brief]);
+  }, [brief.place]);
   useEffect(() => dialog.current?.showModal(), []);
   const press = (event: KeyboardEvent) => {
     if (event.target instanceof HTMLTextAreaElement) return;

@@ -1,32 +1,31 @@
 // The table of examples: only the lines that can be seen are in the document.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, type ExampleQuery } from "./api.ts";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ExampleQuery } from "./api.ts";
 import type { Run } from "./documents.ts";
 import { count, score } from "./format.ts";
 import { ExampleDialog } from "./example.tsx";
 import { ExampleFilters, readFilters } from "./examplefilters.tsx";
-import { ExampleList, pagesOf, type Brief, type LoadPage } from "./examplelist.ts";
+import { ExampleList, pagesOf, type Brief } from "./examplelist.ts";
 import { setQuery, type Place } from "./route.ts";
 import { Note } from "./states.tsx";
 
 const LINE = 36;
 const BEYOND = 10;
-const AHEAD = 300;
 
 interface Props {
   run: Run;
   place: Place;
   at: number | undefined;
-  /** Changes when there may be more. */
+  /** Changes when there may be more; undefined when there can't be. */
   version: number | undefined;
 }
 
 export function ExampleTable({ run, place, at, version }: Props) {
   const filters = readFilters(place);
   const list = useList(run.run_id, filters, at, version);
-  const [opened, setOpened] = useState<number>();
-  const brief = opened === undefined ? undefined : list.briefs[opened];
+  const [opened, setOpened] = useState<Brief>();
+  const line = opened ? list.find(opened.place) : -1;
   const filtered = Object.keys(filters).length > 0;
   const total = list.complete ? list.briefs.length : Math.max(list.briefs.length, filtered ? 0 : expected(run));
   return (
@@ -39,14 +38,14 @@ export function ExampleTable({ run, place, at, version }: Props) {
       {list.complete && total === 0 ? (
         <Note title={filtered ? "No example matches." : "No example is recorded yet."} />
       ) : (
-        <Lines list={list} total={total} open={setOpened} />
+        <Lines list={list} total={total} open={(index) => setOpened(list.briefs[index])} />
       )}
-      {brief && opened !== undefined && (
+      {opened && (
         <ExampleDialog
           list={list}
-          brief={brief}
-          place={`${count(opened + 1)} of ${list.complete ? count(list.briefs.length) : "…"}`}
-          move={(step) => list.briefs[opened + step] && setOpened(opened + step)}
+          brief={list.briefs[line] ?? opened}
+          place={`${line < 0 ? "…" : count(line + 1)} of ${list.complete ? count(list.briefs.length) : "…"}`}
+          move={(step) => line >= 0 && setOpened(list.briefs[line + step] ?? opened)}
           close={() => setOpened(undefined)}
         />
       )}
@@ -65,20 +64,23 @@ function expected(run: Run): number {
   return Math.max(graded, run.progress?.completed ?? 0);
 }
 
-/** A list that begins anew with other filters, and with news where it is short enough to be all looked at. */
+/** A list that begins anew with other filters and when the run is over, and takes in what comes meanwhile. */
 function useList(id: string, filters: ExampleQuery, at: number | undefined, version: number | undefined): ExampleList {
   const [, redraw] = useState(0);
   const key = JSON.stringify([id, filters, at]);
   const shown = useRef<ExampleList | undefined>(undefined);
   const list = useMemo(() => {
     const stop = new AbortController();
-    const made = new ExampleList(source(id, filters, at), () => redraw((now) => now + 1), stop.signal);
+    const made = new ExampleList(pagesOf(id, { ...filters, at }), () => redraw((now) => now + 1), stop.signal);
     return { made, stop };
-  }, [key, version]);
+  }, [key, version === undefined]);
   useEffect(() => {
-    list.made.want(Math.max(AHEAD, 1));
+    list.made.look(0, 0);
     return () => list.stop.abort();
   }, [list]);
+  useEffect(() => {
+    if (version !== undefined) list.made.renew();
+  }, [version]);
   const ready = list.made.briefs.length > 0 || list.made.complete || list.made.error;
   const same = useRef(key);
   if (ready || same.current !== key) shown.current = list.made;
@@ -86,27 +88,20 @@ function useList(id: string, filters: ExampleQuery, at: number | undefined, vers
   return shown.current ?? list.made;
 }
 
-function source(id: string, filters: ExampleQuery, at: number | undefined): LoadPage {
-  if (at === undefined) return pagesOf(id, filters);
-  return async (_cursor, signal) => {
-    const { examples = [] } = await api.examplesAt(id, at, signal);
-    return { examples: examples.filter((one) => keeps(one, filters)) };
-  };
-}
-
-function keeps(one: { passed: boolean; id: string; input: string; output: string | null; expected: string }, filters: ExampleQuery) {
-  const text = filters.text?.toLowerCase();
-  const all = [one.id, one.input, one.expected, one.output ?? ""].join("\n").toLowerCase();
-  return (filters.passed === undefined || String(one.passed) === filters.passed) && (!text || all.includes(text));
-}
-
 function Lines({ list, total, open }: { list: ExampleList; total: number; open: (index: number) => void }) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
-  const [active, setActive] = useState(0);
+  const [chosen, setChosen] = useState<{ index: number; place: string | undefined }>({ index: 0, place: undefined });
+  const active = lineOf(list, chosen);
   const first = Math.max(0, Math.floor(view.top / LINE) - BEYOND);
   const last = Math.min(total, Math.ceil((view.top + view.height) / LINE) + BEYOND);
-  useEffect(() => list.want(last + AHEAD), [list, last]);
+  const top = Math.floor(view.top / LINE);
+  useEffect(() => list.look(top, top + Math.ceil(view.height / LINE)), [list, top, view.height]);
+  const moved = useRef({ list, by: list.moved });
+  useLayoutEffect(() => {
+    if (box.current && moved.current.list === list) box.current.scrollTop += (list.moved - moved.current.by) * LINE;
+    moved.current = { list, by: list.moved };
+  }, [list, list.moved]);
 
   const look = () => {
     if (box.current) setView({ top: box.current.scrollTop, height: box.current.clientHeight });
@@ -114,7 +109,7 @@ function Lines({ list, total, open }: { list: ExampleList; total: number; open: 
   useEffect(look, []);
   const go = (index: number) => {
     const next = Math.max(0, Math.min(total - 1, index));
-    setActive(next);
+    setChosen({ index: next, place: list.briefs[next]?.place });
     const node = box.current;
     if (!node) return;
     const room = node.clientHeight - LINE;
@@ -156,7 +151,7 @@ function Lines({ list, total, open }: { list: ExampleList; total: number; open: 
             brief={list.briefs[index]}
             active={index === active}
             open={() => {
-              setActive(index);
+              setChosen({ index, place: list.briefs[index]?.place });
               open(index);
             }}
           />
@@ -164,6 +159,14 @@ function Lines({ list, total, open }: { list: ExampleList; total: number; open: 
       </div>
     </div>
   );
+}
+
+/** Where the chosen line is, now that others may have come before it. */
+function lineOf(list: ExampleList, chosen: { index: number; place: string | undefined }): number {
+  const { index, place } = chosen;
+  if (place === undefined || list.briefs[index]?.place === place) return index;
+  const now = list.find(place);
+  return now < 0 ? index : now;
 }
 
 function Line(props: { index: number; brief: Brief | undefined; active: boolean; open: () => void }) {

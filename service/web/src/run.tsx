@@ -48,7 +48,7 @@ function Shown({ run, place, reload }: { run: Run; place: Place; reload: () => v
       <Graders run={shown} soFar={!over || at !== undefined} />
       <Facts run={shown} />
       <Timeline run={run} last={run.log?.version ?? followed.last} at={at} place={place} newest={followed.newest} />
-      <ExampleTable run={run} place={place} at={at} version={over ? 0 : followed.settled} />
+      <ExampleTable run={shown} place={place} at={at} version={over || at !== undefined ? undefined : followed.settled ?? 0} />
     </>
   );
 }
