@@ -12,8 +12,10 @@ from live import serving as serving_live
 from project import examples, suite, write_config, write_harness, write_project
 from prometheus_client.parser import text_string_to_metric_families
 from running import HTTP, Client, FakeModel, serving
+from services import SHORT, Services, judge, similar
 
 from domain.errors import LogUnavailable
+from service.graders import service_call
 from service.log.event_log import Content, EventLog, NewEvent
 from service.measures import MOST_ENDPOINTS, OTHERS, Histogram, Measures
 
@@ -48,10 +50,12 @@ def test_endpoints_beyond_the_first_hundred_are_one() -> None:
     """A configuration can't make the metrics grow without end."""
     measures = Measures()
     for number in range(MOST_ENDPOINTS + 50):
-        measures.calls_of(f"http://{number}").note(0.1, failed=False)
-    assert len(measures.calls) == MOST_ENDPOINTS + 1
-    assert sum(measures.calls[OTHERS].seconds.counts) == 50
-    assert sum(measures.calls_of("http://0").seconds.counts) == 1
+        measures.calls_of("model", f"http://{number}").note(0.1, failed=False)
+    measures.calls_of("judge", "http://0").note(0.1, failed=False)
+    assert len(measures.calls) == MOST_ENDPOINTS + 2
+    assert sum(measures.calls["model", OTHERS].seconds.counts) == 50
+    assert sum(measures.calls_of("model", "http://0").seconds.counts) == 1
+    assert sum(measures.calls["judge", OTHERS].seconds.counts) == 1
 
 
 async def test_what_happened_is_counted(tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ async def test_what_happened_is_counted(tmp_path: Path) -> None:
         await held.wait()
         now = await metrics(client)
     assert before["matchspec_examples_total", ""] == before["matchspec_runs", "running"] == 0
-    endpoint = "http://${HOST}/ask"
+    endpoint = "http://${HOST}/ask,model"
     expected = {
         ("matchspec_runs", "running"): 1,
         ("matchspec_runs", "failed"): 0,
@@ -109,6 +113,41 @@ async def test_what_happened_is_counted(tmp_path: Path) -> None:
     assert now["matchspec_log_append_seconds_count", ""] == now["matchspec_log_append_commands_count", ""] >= 4
     assert now["process_resident_memory_bytes", ""] > 1_000_000
     assert not any("model.example.test" in label for _, label in now)
+
+
+async def test_calls_of_graders_services_are_counted_beside_those_of_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A judge that refuses once and once says nothing that can be read; two texts embedded by one request."""
+    monkeypatch.setattr(service_call, "PAUSES", (0.0, 0.0))
+    said: list[str | httpx.Response] = [httpx.Response(503), httpx.Response(200, text="no chat"), "10", "none at all"]
+    replies = iter(said)
+
+    async def judged(_prompt: str) -> str | httpx.Response:
+        return next(replies)
+
+    graders = [judge(**SHORT, endpoint="http://judge.test/${NAME}"), similar()]
+    lenient = [suite("qa", "qa-v1", statistics={"max_error_rate": 1})]
+    config = write_project(tmp_path, examples=examples(3), model=HTTP, graders=graders, suites=lenient)
+    async with serving(config, Services(judge=judged), environment={"NAME": "secret-path"}) as client:
+        document = await client.run()
+        now = await metrics(client)
+    assert document["grader_errors"] == 2
+    counted = {
+        key: value
+        for key, value in now.items()
+        if key[0] in {"matchspec_model_calls_total", "matchspec_model_errors_total"}
+    }
+    asked = counted.pop(("matchspec_model_calls_total", "http://embed.test/v1/embeddings,embedding"))
+    assert 1 <= asked <= 3
+    assert counted == {
+        ("matchspec_model_calls_total", "http://model.test/ask,model"): 3,
+        ("matchspec_model_errors_total", "http://model.test/ask,model"): 0,
+        ("matchspec_model_calls_total", "http://judge.test/${NAME},judge"): 4,
+        ("matchspec_model_errors_total", "http://judge.test/${NAME},judge"): 2,
+        ("matchspec_model_errors_total", "http://embed.test/v1/embeddings,embedding"): 0,
+    }
+    assert now["matchspec_model_call_seconds_count", "http://judge.test/${NAME},judge"] == 4
 
 
 async def test_the_metrics_are_those_of_the_page(tmp_path: Path) -> None:

@@ -56,13 +56,14 @@ class _Service(Collector):
         yield CounterMetricFamily("matchspec_examples", "Examples scored since the start, repeats included.", scored)
 
     def _calls(self) -> Iterator[Metric]:
-        calls = CounterMetricFamily("matchspec_model_calls", "Calls of models that ended.", labels=["endpoint"])
-        errors = CounterMetricFamily("matchspec_model_errors", "Those without an answer.", labels=["endpoint"])
-        seconds = HistogramMetricFamily("matchspec_model_call_seconds", "How long they took.", labels=["endpoint"])
-        for endpoint, noted in sorted(self._api.world.measures.calls.items()):
-            calls.add_metric([endpoint], sum(noted.seconds.counts))
-            errors.add_metric([endpoint], noted.errors)
-            seconds.add_metric([endpoint], _buckets(noted.seconds), noted.seconds.sum)
+        names = ["kind", "endpoint"]
+        calls = CounterMetricFamily("matchspec_model_calls", "Calls of models and services that ended.", labels=names)
+        errors = CounterMetricFamily("matchspec_model_errors", "Those without an answer.", labels=names)
+        seconds = HistogramMetricFamily("matchspec_model_call_seconds", "How long they took.", labels=names)
+        for labels, noted in sorted(self._api.world.measures.calls.items()):
+            calls.add_metric(labels, sum(noted.seconds.counts))
+            errors.add_metric(labels, noted.errors)
+            seconds.add_metric(labels, _buckets(noted.seconds), noted.seconds.sum)
         yield from (calls, errors, seconds)
         slots = self._api.world.slots
         yield GaugeMetricFamily("matchspec_model_calls_in_flight", "Calls of models under way.", slots.used)

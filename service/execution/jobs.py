@@ -52,7 +52,7 @@ class Job(NamedTuple):
 async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Job]]:
     """Prepare every harness of a run; ModelError or GraderError where one can't be used at all."""
     secrets = secrets_of(plan, world)
-    opener = GraderOpener(GraderWorld(world.environment, world.send, secrets, world.draw))
+    opener = GraderOpener(GraderWorld(world.environment, world.send, secrets, world.draw, world.measures))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(opener.close)
         regrades = run.started.regrades if run.started else None
@@ -96,7 +96,7 @@ async def _open_job(
 
 def _open_service(world: World, harness: PlannedHarness, folder: Path) -> Service:
     ask = open_model(harness.model, folder=folder, environment=world.environment, send=world.send)
-    calls = world.measures.calls_of(_endpoint(harness.model))
+    calls = world.measures.calls_of("model", _endpoint(harness.model))
     return Service(ask, world.paces.of(harness.model), _patience(harness), calls)
 
 

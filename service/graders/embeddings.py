@@ -1,6 +1,7 @@
 """Embeddings from a service whose endpoint has the shape of OpenAI's."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ from domain.grader_spec import SemanticSimilarityConfig
 from domain.secrets import Secrets
 from domain.similarity import Vector
 from service.graders.service_call import ServiceAddress, ServiceCall, UnsuitedError
+from service.measures import Calls
 from service.models.message import REFUSAL_BYTES, Send
 from service.models.reply import MAX_BYTES, on_one_line
 
@@ -51,14 +53,14 @@ class EmbeddingService:
 
     async def _embed(self, texts: Sequence[str], deadline: float) -> list[Vector | GraderError]:
         request = {"model": self._model, "input": texts}
+        read = partial(self._vectors, wanted=len(texts))
         try:
-            body = await self._call.post(msgspec.json.encode(request), deadline)
+            return await self._call.post(msgspec.json.encode(request), read, deadline)
         except UnsuitedError as error:
             if len(texts) == 1:
                 return [error]
             half = len(texts) // 2
             return [*await self._embed(texts[:half], deadline), *await self._embed(texts[half:], deadline)]
-        return self._vectors(body, len(texts))
 
     def _vectors(self, body: bytes, wanted: int) -> list[Vector | GraderError]:
         vectors: list[Vector | GraderError] = [
@@ -117,7 +119,11 @@ def open_embedding_service(
     environment: Mapping[str, str],
     send: Send,
     secrets: Secrets,
+    calls: Calls | None = None,
 ) -> EmbeddingService:
-    """Prepare a service. GraderError where a variable is not set, or makes an address or header that can't be sent."""
+    """Prepare a service; its calls are noted in `calls`.
+
+    GraderError where a variable is not set, or makes an address or header that can't be sent.
+    """
     address = ServiceAddress(endpoint, config.api_key_env, config.timeout_seconds, MAX_BYTES)
-    return EmbeddingService(config, ServiceCall(address, environment, send, secrets))
+    return EmbeddingService(config, ServiceCall(address, environment, send, secrets, calls or Calls()))

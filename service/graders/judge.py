@@ -10,6 +10,7 @@ from domain.grader_spec import LlmJudgeGrader
 from domain.judge import make_prompt, read_score
 from domain.secrets import Secrets
 from service.graders.service_call import ServiceAddress, ServiceCall
+from service.measures import Calls
 from service.models.message import REFUSAL_BYTES, Send
 from service.models.reply import on_one_line
 
@@ -53,8 +54,8 @@ class Judge:
             "messages": [{"role": "user", "content": prompt}],
             "temperature": 0,
         }
-        body = await self._call.post(msgspec.json.encode(request), self._call.deadline())
-        reply, replaced = self._secrets.replace(self._content(body))
+        content = await self._call.post(msgspec.json.encode(request), self._content, self._call.deadline())
+        reply, replaced = self._secrets.replace(content)
         try:
             score = read_score(reply, self._config.score_parser)
         except GraderError as error:
@@ -88,11 +89,12 @@ def open_judge(
     send: Send,
     draw: Callable[[int], int],
     secrets: Secrets,
+    calls: Calls | None = None,
 ) -> Judge:
-    """Prepare a judge. `draw` gives a random number below its argument.
+    """Prepare a judge. `draw` gives a random number below its argument; its calls are noted in `calls`.
 
     Raises GraderError where a variable is not set, or makes an address or a header that can't be sent.
     """
     config = spec.config
     address = ServiceAddress(config.endpoint, config.api_key_env, config.timeout_seconds, MAX_BYTES)
-    return Judge(spec, ServiceCall(address, environment, send, secrets), draw, secrets)
+    return Judge(spec, ServiceCall(address, environment, send, secrets, calls or Calls()), draw, secrets)

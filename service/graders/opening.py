@@ -18,6 +18,7 @@ from service.graders.factories import find_code_faults
 from service.graders.grader import Grader
 from service.graders.judge import open_judge
 from service.graders.user_grader import open_python_grader
+from service.measures import Measures
 from service.models.message import Send
 
 
@@ -43,6 +44,7 @@ class GraderWorld(NamedTuple):
     send: Send
     secrets: Secrets
     draw: Callable[[int], int]
+    measures: Measures
 
 
 class GraderOpener:
@@ -77,11 +79,14 @@ class GraderOpener:
             case SemanticSimilarityGrader():
                 from service.graders.similarity import open_similarity  # noqa: PLC0415 - as above
 
-                similarity = open_similarity(spec, world.environment, world.send, world.secrets)
+                endpoint = spec.config.embedding_endpoint
+                calls = world.measures.calls_of("embedding", endpoint) if endpoint is not None else None
+                similarity = open_similarity(spec, world.environment, world.send, world.secrets, calls)
                 self._similarities[spec.config] = similarity
                 return similarity
             case LlmJudgeGrader():
-                return open_judge(spec, world.environment, world.send, world.draw, world.secrets)
+                calls = world.measures.calls_of("judge", spec.config.endpoint)
+                return open_judge(spec, world.environment, world.send, world.draw, world.secrets, calls)
             case PythonGrader() | RegisteredGrader():
                 return open_python_grader(spec, folder, world.environment, world.secrets)
             case _:

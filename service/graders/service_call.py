@@ -1,14 +1,18 @@
 """Asking a grader's service: within its time, with further attempts where they may help, and no secret told."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+from typing import NamedTuple, TypeVar
 
 from domain.errors import GraderError, ModelError
 from domain.secrets import Secrets
+from service.measures import Calls
 from service.models.exchange import exchange, make_headers, make_url, status_line
 from service.models.message import REFUSAL_BYTES, Answer, Send, Target
 from service.models.reply import decoded, on_one_line, text_of
+
+T = TypeVar("T")
 
 PAUSES = (0.5, 1.0)
 """Seconds before the second and the third attempt; the service's Retry-After where longer."""
@@ -50,11 +54,13 @@ class ServiceCall:
         environment: Mapping[str, str],
         send: Send,
         secrets: Secrets,
+        calls: Calls,
     ) -> None:
         """GraderError where a variable is not set, or makes an address or a header that can't be sent."""
         self._address = address
         self._send = send
         self._secrets = secrets
+        self._calls = calls
         try:
             headers = make_headers({}, address.api_key_env, environment)
             self._target = Target("POST", make_url(address.endpoint, environment), headers)
@@ -65,14 +71,16 @@ class ServiceCall:
         """Tell, by the loop's clock, when something that begins now must have ended."""
         return asyncio.get_running_loop().time() + self._address.timeout_seconds
 
-    async def post(self, body: bytes, deadline: float) -> bytes:
-        """Ask, and give the body of the answer. GraderError where there is none; UnsuitedError for a 400, 413, 422."""
+    async def post(self, body: bytes, read: Callable[[bytes], T], deadline: float) -> T:
+        """Ask, and give what `read` makes of the answer's body, or the GraderError that it raises.
+
+        GraderError where there is no answer; UnsuitedError for a 400, 413, 422.
+        """
         loop = asyncio.get_running_loop()
         failure = ""
         for pause in (*PAUSES, None):
             try:
-                async with asyncio.timeout_at(deadline):
-                    return await self._attempt(body)
+                return await self._note(self._attempt(body, read, deadline))
             except TimeoutError:
                 raise self._too_late(failure) from None
             except _PassingError as error:
@@ -87,7 +95,22 @@ class ServiceCall:
         """Put `[secret NAME]` for every secret."""
         return self._secrets.replace(text)[0]
 
-    async def _attempt(self, body: bytes) -> bytes:
+    async def _note(self, attempt: Awaitable[T]) -> T:
+        """Count an attempt that ends; not one that is aborted."""
+        began = monotonic()
+        try:
+            answer = await attempt
+        except (GraderError, TimeoutError, _PassingError):
+            self._calls.note(monotonic() - began, failed=True)
+            raise
+        self._calls.note(monotonic() - began, failed=False)
+        return answer
+
+    async def _attempt(self, body: bytes, read: Callable[[bytes], T], deadline: float) -> T:
+        async with asyncio.timeout_at(deadline):
+            return read(await self._exchange(body))
+
+    async def _exchange(self, body: bytes) -> bytes:
         try:
             answer = await exchange(self._send, self._target, body, self._address.endpoint, self._address.max_bytes)
             if answer.is_success:

@@ -11,6 +11,7 @@ from domain.similarity import similarity
 from service.graders.embeddings import open_embedding_service
 from service.graders.local_embeddings import PACKAGE, embed_locally, local_model_missing, local_model_version
 from service.graders.vectors import Vectors
+from service.measures import Calls
 from service.models.message import Send
 
 
@@ -36,15 +37,18 @@ def open_similarity(
     environment: Mapping[str, str],
     send: Send,
     secrets: Secrets,
+    calls: Calls | None = None,
 ) -> Similarity:
     """Prepare a grader. To embed each text once a run, open one for all harnesses with the same config.
+
+    Calls of a service are noted in `calls`.
 
     Raises GraderError where a variable is not set, makes an address or a header that can't be sent, or where the
     local model is needed and not installed.
     """
     config = spec.config
     if config.embedding_endpoint is not None:
-        service = open_embedding_service(config, config.embedding_endpoint, environment, send, secrets)
+        service = open_embedding_service(config, config.embedding_endpoint, environment, send, secrets, calls)
         return Similarity(Vectors(service.embed, config.batch_size), {"model": config.model or ""})
     missing = local_model_missing()
     if missing:
