@@ -214,6 +214,70 @@ async def test_without_a_key_no_other_web_site_is_answered(headers: Sent, status
         assert (await ask(without_key(), sent, method, path)).status == status
 
 
+LINK = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
+REPORT = "/results/run-20260315-143022-a3f7/report"
+OTHERS = ("/compare", "/openapi.json", "/results/a/b/report", f"{REPORT}/", f"/{REPORT}", "/results//report")
+
+
+def link(**changed: str | None) -> Sent:
+    """The headers of a link that is followed from another site, with changes; None leaves one out."""
+    headers = dict(LINK) | {"Host": "localhost:8090"}
+    headers |= {name.replace("_", "-"): value for name, value in changed.items() if value is not None}
+    return [(name, value) for name, value in headers.items() if changed.get(name.replace("-", "_"), "") is not None]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/", "/assets/index.js", "/health", REPORT])
+async def test_a_link_to_the_page_or_a_report_may_be_followed(path: str, site: str) -> None:
+    """Of another site and of another port of this machine, by GET and HEAD."""
+    guard = Guard(passed_on, None, LOOPBACK_NAMES, frozenset({"/", "/assets/index.js", "/health"}))
+    for method in ("GET", "HEAD"):
+        assert (await ask(guard, link(Sec_Fetch_Site=site, Sec_Fetch_User="?1"), method, path)).status == 200
+
+
+LESS: list[Sent] = [
+    link(Sec_Fetch_Mode="cors"),
+    link(Sec_Fetch_Mode="no-cors"),
+    link(Sec_Fetch_Mode=None),
+    link(Sec_Fetch_Dest="iframe"),
+    link(Sec_Fetch_Dest="frame"),
+    link(Sec_Fetch_Dest="object"),
+    link(Sec_Fetch_Dest="empty"),
+    link(Sec_Fetch_Dest=None),
+    link(Sec_Fetch_Site="Cross-Site"),
+    link(Sec_Fetch_Site=""),
+    link(Origin="http://evil.com"),
+    link(Origin="null"),
+    link(Host="evil.com"),
+    link(Content_Length="1"),
+    link(Transfer_Encoding="chunked"),
+    [*link(), ("Sec-Fetch-Dest", "document")],
+    [*link(), ("Sec-Fetch-Mode", "cors")],
+    [*link(), ("Sec-Fetch-Site", "same-origin")],
+]
+
+
+@pytest.mark.parametrize("headers", LESS)
+async def test_what_is_no_followed_link_is_refused(headers: Sent) -> None:
+    """Loads, frames, scripts and forms of other sites, rebound names, and headers that no browser sends so."""
+    guard = Guard(passed_on, None, LOOPBACK_NAMES, frozenset({"/"}))
+    for path in ("/", REPORT):
+        assert (await ask(guard, headers, "GET", path)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", path) for path in (*PATHS, *OTHERS)),
+        *((method, path) for method in METHODS[2:] for path in ("/", REPORT, "/run")),
+    ],
+)
+async def test_no_link_leads_to_anything_else(method: str, path: str) -> None:
+    """Not to what programs read, and never by a method that could change something."""
+    guard = Guard(passed_on, None, LOOPBACK_NAMES, frozenset({"/"}))
+    assert (await ask(guard, link(), method, path)).status == 403
+
+
 async def test_with_a_key_or_beyond_loopback_no_host_is_checked() -> None:
     """With a key, and on other addresses, any Host and any site is answered."""
     foreign = [("Host", "evil.com"), ("Origin", "http://evil.com"), ("Sec-Fetch-Site", "cross-site")]

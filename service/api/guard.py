@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +15,7 @@ DRAINED_BYTES = 100_000_000
 OPEN_PATHS = frozenset({"/health", "/ready"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITE = frozenset({b"none", b"same-origin"})
+_REPORT = re.compile(r"/results/[^/]+/report")
 
 Headers = dict[bytes, list[bytes]]
 
@@ -22,7 +24,8 @@ class Guard:
     """Lets through what may reach the application.
 
     With a key, every path but the open ones needs `Authorization: Bearer`. Without one, `local_names` are the only
-    hosts a request may name and no other site may send it; None where the server listens beyond loopback.
+    hosts a request may name and no other site may send it, but links that are followed to the page, whose files are
+    among `open_paths`, and to reports; None where the server listens beyond loopback.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Guard:
             if scope["path"] not in self._open_paths and not self._has_key(headers):
                 return http_problem(401, "send the key: Authorization: Bearer <MATCHSPEC_API_KEY>")
         elif self._local_names is not None:
-            problem = self._foreign(headers, self._local_names)
+            problem = self._foreign(scope, headers, self._local_names)
             if problem:
                 return problem
         return _unmet(headers)
@@ -72,16 +75,32 @@ class Guard:
         scheme, _, token = sent[0].partition(b" ")
         return scheme.lower() == b"bearer" and hmac.compare_digest(_fingerprint(token.strip(b" ")), self._key)
 
-    def _foreign(self, headers: Headers, names: frozenset[str]) -> Problem | None:
+    def _foreign(self, scope: Scope, headers: Headers, names: frozenset[str]) -> Problem | None:
         hosts = headers.get(b"host", [])
         host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
         if _without_port(host) not in names:
             return http_problem(403, "without a key, requests must name this machine: localhost, or an --allowed-host")
         origins, sites = headers.get(b"origin", []), headers.get(b"sec-fetch-site", [])
         own = {f"http://{host}".encode(), f"https://{host}".encode()}
-        if any(origin.lower() not in own for origin in origins) or any(site not in _OWN_SITE for site in sites):
+        foreign = any(origin.lower() not in own for origin in origins) or any(site not in _OWN_SITE for site in sites)
+        if foreign and not self._is_followed_link(scope, headers):
             return http_problem(403, "without a key, requests from other web sites are refused")
         return None
+
+    def _is_followed_link(self, scope: Scope, headers: Headers) -> bool:
+        """Tell whether a browser opens a document for its user, by GET and as a page of its own, that may be linked to.
+
+        Whoever sent it here can't read the answer, and has no part in what the page does (`docs/security.md`).
+        """
+        return (
+            scope["method"] in ("GET", "HEAD")
+            and (scope["path"] in self._open_paths or _REPORT.fullmatch(scope["path"]) is not None)
+            and headers.get(b"sec-fetch-site") in ([b"cross-site"], [b"same-site"])
+            and headers.get(b"sec-fetch-mode") == [b"navigate"]
+            and headers.get(b"sec-fetch-dest") == [b"document"]
+            and not headers.keys() & {b"origin", b"transfer-encoding"}
+            and headers.get(b"content-length", [b"0"]) == [b"0"]
+        )
 
 
 class _ClientGone(Exception):

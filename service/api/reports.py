@@ -33,7 +33,10 @@ MEDIA_TYPES: Mapping[Format, str] = {
 MOST_BYTES = 100_000_000
 """How long a run's document may be for a report: it is held whole, one at a time."""
 
-HEADERS = {"Content-Security-Policy": f"{POLICY}; sandbox", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @route("/results/{run_id:str}/report", http_method=READING)
