@@ -105,3 +105,21 @@ async def test_the_listing_is_sent_again_when_a_run_begins_or_ends(tmp_path: Pat
     assert len(set(before)) == len(queries)
     assert [answer.status_code for answer in unchanged] == [304] * len(queries)
     assert [answer.status_code for answer in (begun, ended, swapped, same)] == [200, 200, 200, 304]
+
+
+async def test_the_suites_are_sent_again_when_a_file_has_changed(tmp_path: Path) -> None:
+    """304 until the configuration says something else, or has a mistake; the same tag when it is as before."""
+    config = write_project(tmp_path, suites=[suite("qa", "qa-v1", thresholds={"overall": 0.5})])
+    written = config.read_text()
+    async with serving(config) as client:
+        tag = (await client.http.get("/suites")).headers["ETag"]
+        same = await again(client, "/suites", tag)
+        config.write_text(written.replace("0.5", "0.6"))
+        other = await again(client, "/suites", tag)
+        config.write_text("version: 2")
+        broken = await again(client, "/suites", other.headers["ETag"])
+        config.write_text(written)
+        before = await again(client, "/suites", tag)
+    assert [one.status_code for one in (same, other, broken, before)] == [304, 200, 200, 304]
+    assert other.json()["suites"][0]["thresholds"] == {"overall": 0.6}
+    assert "config_error" in broken.json()

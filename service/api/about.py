@@ -1,6 +1,8 @@
 """The routes about the server itself: its suites, its health, its description."""
 
-from litestar import Response, route
+from typing import Any
+
+from litestar import Request, Response, route
 from litestar.datastructures import State
 
 from domain.errors import LogUnavailable
@@ -8,16 +10,19 @@ from service.api import documents
 from service.api.backend import Api
 from service.api.media import JSON, READING, send_json
 from service.api.problems import RETRY_AFTER_SECONDS, respond, to_problem
+from service.api.tags import send_not_modified, tag_of_document, with_tag
 from service.version import VERSION
 
 
 @route("/suites", http_method=READING)
-async def list_suites(state: State) -> Response[bytes]:
+async def list_suites(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """List the suites of the server's config."""
     api: Api = state.api
     now = await api.config.read()
     configured = [(suite, [harness.spec.name for harness in harnesses]) for suite, harnesses in now.files.suites()]
-    return send_json(documents.suites(configured, now.error))
+    document = documents.suites(configured, now.error)
+    tag = tag_of_document(document)
+    return send_not_modified(request, tag) or send_json(document, headers=with_tag(tag))
 
 
 @route("/health", http_method=READING)

@@ -234,7 +234,16 @@ OPERATIONS: tuple[Operation, ...] = (
         query=CompareQuery,
         problems=(InvalidRequest, RunNotFound, RunNotOver, LogUnavailable),
     ),
-    Operation("GET", "/suites", "listSuites", "List the suites of the server's configuration.", SuitesDocument),
+    Operation(
+        "GET",
+        "/suites",
+        "listSuites",
+        "List the suites of the server's configuration.",
+        SuitesDocument,
+        bare=(304,),
+        headers=(IF_NONE_MATCH,),
+        answer_headers=(ETAG,),
+    ),
     Operation("GET", "/health", "getHealth", "Tell that the server lives.", HealthDocument, open=True),
     Operation(
         "GET",

@@ -34,6 +34,11 @@ def tag_of_listing(views: Views, query: object) -> str:
     return _make_tag(views.listing.changed, query)
 
 
+def tag_of_document(document: msgspec.Struct) -> str:
+    """Tag a document that is made of more than the log."""
+    return _make_tag(document)
+
+
 def send_not_modified(request: Request[Any, Any, State], tag: str) -> Response[bytes] | None:
     """Answer 304 where the client has what has this tag; None where it has not."""
     sent = request.headers.getall("if-none-match", [])
