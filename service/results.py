@@ -1,6 +1,8 @@
 """Reads what came out of a run: its result, and its examples joined from pinned and recorded bytes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
@@ -39,17 +41,30 @@ class Entry(NamedTuple):
 
 
 class ResultReader:
-    """Reads results; what is not in memory is folded from the log again."""
+    """Reads results; what is not in memory is folded from the log again, once for all who ask meanwhile."""
 
     def __init__(self, log: LogReader, views: Views) -> None:
         self._log = log
         self._views = views
+        self._folding: dict[str, asyncio.Task[Result]] = {}
 
     async def result(self, run_id: str) -> Result:
         """A run's result as it stands now. LogUnreadable where an event of it can't follow those before."""
         known = self._views.results.get(run_id)
         if known is not None:
             return known
+        folding = self._folding.get(run_id)
+        if folding is None:
+            folding = self._folding[run_id] = asyncio.create_task(self._fold(run_id))
+            folding.add_done_callback(partial(self._settle, run_id))
+        return await asyncio.shield(folding)
+
+    def _settle(self, run_id: str, folding: asyncio.Task[Result]) -> None:
+        del self._folding[run_id]
+        if not folding.cancelled():
+            folding.exception()  # told to those who asked, if they are still there
+
+    async def _fold(self, run_id: str) -> Result:
         result = Result()
         async for recorded in self._log.read_run(run_id):
             try:
