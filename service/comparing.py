@@ -33,7 +33,10 @@ NAMED = 20
 FLIPS = 100
 """How many flips of a row are told unless another number is asked for."""
 
-NOT_PINNED = "a result file does not tell dataset, model and graders: what else differs is not known"
+NOT_PINNED = (
+    "a result file does not tell dataset, model, graders, weights and settings: whether these differ is not known; "
+    "compare the runs by their ids where their logs are here"
+)
 
 
 class ReadExample(msgspec.Struct, frozen=True):

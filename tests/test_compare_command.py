@@ -88,7 +88,9 @@ def test_result_files_are_compared_by_their_examples(tmp_path: Path) -> None:
     mixed = json.loads(call(tmp_path, "report", "--compare", base, "b.json", "-f", "json").stdout)
     assert by_file["differences"] == mixed["differences"] != by_id["differences"]
     assert by_file["differences"] == [
-        "a result file does not tell dataset, model and graders: what else differs is not known"
+        "a result file does not tell dataset, model, graders, weights and settings: whether these differ is not known; "
+        "compare the runs by their ids where their logs are here",
+        "a result file does not tell the confidence level: intervals are at 0.95",
     ]
     for field in ("base", "head", "word", "rows", "overall", "left_out", "flips"):
         assert by_file[field] == by_id[field] == mixed[field]

@@ -62,6 +62,8 @@ def _series(document: ResultDocument) -> Iterator[Series]:
 
 
 def _untold(document: ResultDocument) -> Iterator[str]:
+    level = Statistics().confidence_level
+    yield f"a result file does not tell the confidence level: intervals are at {level:g}"
     for row in document.grader_results:
         if _is_weighted(row):
             yield f"a result file does not tell weights: 'overall' of harness '{row.harness}' is not compared"
