@@ -1,6 +1,6 @@
 // Requests to the server, and what may become of them.
 
-import type { Comparison, ExamplePage, Listing, Run, Suites } from "./documents.ts";
+import type { Comparison, Description, ExamplePage, Listing, Run, Suites } from "./documents.ts";
 import { readKey, refused } from "./key.ts";
 import { makeStore } from "./store.ts";
 
@@ -104,6 +104,7 @@ export const api = {
     get<ExamplePage>(ofRun(id, "/examples"), { ...query }, signal),
   compare: (base: string, head: string, signal?: AbortSignal) =>
     get<Comparison>("/compare", { base, head }, signal),
+  description: (signal?: AbortSignal) => get<Description>("/openapi.json", {}, signal),
   start: (wanted: Wanted) => post<Run>("/run", wanted),
   cancel: (id: string) => post<Run>(ofRun(id, "/cancel"), {}),
   regrade: (id: string) => post<Run>(ofRun(id, "/regrade"), {}),

@@ -2,9 +2,10 @@
 
 import { reached } from "./api.ts";
 import { Compare } from "./compare.tsx";
+import { Docs } from "./docs.tsx";
 import { forgetKey, access, readKey } from "./key.ts";
 import { KeyForm } from "./keyform.tsx";
-import { toCompare, toRuns, usePlace, type Place } from "./route.ts";
+import { toCompare, toDocs, toRuns, usePlace, type Place } from "./route.ts";
 import { RunScreen } from "./run.tsx";
 import { Runs } from "./runs.tsx";
 import { Note } from "./states.tsx";
@@ -48,6 +49,9 @@ function Header({ place }: { place: Place }) {
         <a href={toCompare()} aria-current={here("compare")}>
           Compare
         </a>
+        <a href={toDocs()} aria-current={here("docs")}>
+          API
+        </a>
       </nav>
       {readKey() !== null && allowed === "open" && (
         <button type="button" class="quiet" onClick={forgetKey}>
@@ -81,6 +85,8 @@ function Screen({ place }: { place: Place }) {
       return <SuiteScreen key={place.name} suite={place.name} />;
     case "compare":
       return <Compare place={place} />;
+    case "docs":
+      return <Docs />;
     case "nowhere":
       return (
         <Note kind="bad" title="There is nothing here.">

@@ -174,3 +174,15 @@ export interface Comparison {
   flips_total: number;
   flips: Flip[];
 }
+
+/** An operation of /openapi.json, as far as the page tells of it. */
+export interface Described {
+  summary: string;
+  parameters: { name: string; in: string; description?: string }[];
+  responses: Record<string, { description: string; content?: Record<string, unknown> }>;
+}
+
+export interface Description {
+  info: { version: string };
+  paths: Record<string, Record<string, Described>>;
+}

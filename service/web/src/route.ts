@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 export interface Place {
-  screen: "runs" | "run" | "suite" | "compare" | "nowhere";
+  screen: "runs" | "run" | "suite" | "compare" | "docs" | "nowhere";
   /** The run or the suite. */
   name: string;
   query: Record<string, string>;
@@ -18,7 +18,8 @@ export function readPlace(hash: string): Place {
     case "runs":
       return { screen: "runs", name: "", query };
     case "compare":
-      return { screen: "compare", name: "", query };
+    case "docs":
+      return { screen, name: "", query };
     case "run":
     case "suite":
       return { screen, name: decode(name), query };
@@ -46,6 +47,8 @@ export const toRun = (id: string, query: Record<string, string | undefined> = {}
 export const toSuite = (name: string) => writePlace(`/suite/${encodeURIComponent(name)}`);
 export const toRuns = (query: Record<string, string | undefined> = {}) => writePlace("/runs", query);
 export const toCompare = (base?: string, head?: string) => writePlace("/compare", { base, head });
+
+export const toDocs = () => writePlace("/docs");
 
 export function usePlace(): Place {
   const [place, setPlace] = useState(() => readPlace(location.hash));
