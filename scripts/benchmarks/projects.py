@@ -1,6 +1,7 @@
 """The project that is run: one harness with three graders, of which an echo gets three of four examples right."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 HARNESS = """\
@@ -26,9 +27,20 @@ def write_project(folder: Path, model_port: int, examples: int, concurrency: int
     (folder / "matchspec.yml").write_text(CONFIG)
     (folder / "harness.yml").write_text(HARNESS.format(port=model_port, concurrency=concurrency))
     dataset = folder / "dataset.jsonl"
-    with dataset.open("w") as file:
-        for number in range(examples):
-            question = QUESTION.format(number)
-            expected = question if number % 4 else "something else"
-            file.write(json.dumps({"id": f"ex-{number:07d}", "input": question, "expected": expected}) + "\n")
+    write_dataset(dataset, examples)
     return dataset
+
+
+def write_dataset(path: Path, examples: int) -> None:
+    """Write so many rows, as JSONL."""
+    with path.open("w") as file:
+        for row in rows(examples):
+            file.write(json.dumps(row) + "\n")
+
+
+def rows(examples: int) -> Iterator[dict[str, str]]:
+    """So many examples; every fourth expects something else than the question."""
+    for number in range(examples):
+        question = QUESTION.format(number)
+        expected = question if number % 4 else "something else"
+        yield {"id": f"ex-{number:07d}", "input": question, "expected": expected}

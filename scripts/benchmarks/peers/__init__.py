@@ -1,0 +1,1 @@
+"""matchspec beside Inspect AI, promptfoo and pydantic-evals: the same examples, the same model server."""
