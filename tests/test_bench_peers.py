@@ -81,6 +81,13 @@ def test_a_peer_that_cannot_be_installed_is_told(monkeypatch: pytest.MonkeyPatch
     assert not list(tmp_path.rglob("ready"))
 
 
+def test_a_reason_is_what_the_tool_said_of_errors() -> None:
+    """npm's first lines have it and its last a path; no line of it ends a cell of a table."""
+    said = "npm warn old\nnpm error code ETARGET\nnpm error none | found\n\nnpm error A complete log is in /tmp/x\n"
+    assert environments.reason(said) == "npm error code ETARGET; npm error none / found"
+    assert environments.reason("") == "it said nothing"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_both_ways_to_run_matchspec_are_measured_and_killed() -> None:

@@ -92,5 +92,11 @@ def _must(tool: str, *command: str | Path) -> None:
 
 def _check(ended: subprocess.CompletedProcess[Any], tool: str) -> None:
     if ended.returncode:
-        said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise NotInstalled(f"{tool} failed: {said[0]}")
+        raise NotInstalled(f"{tool} failed: {reason(ended.stderr)}")
+
+
+def reason(said: str) -> str:
+    """The first two lines of what a tool said that speak of an error, else its last, fit for a cell of a table."""
+    lines = [line.strip().replace("|", "/") for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    errors = [line for line in lines if "error" in line.lower()]
+    return "; ".join(errors[:2] or lines[-1:])
