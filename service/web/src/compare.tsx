@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "./api.ts";
 import { compareTexts } from "./difference.ts";
 import type { ComparedRow, Comparison, Flip, Listed } from "./documents.ts";
-import { Text } from "./example.tsx";
+import { Text } from "./text.tsx";
 import { ago, count, counted, score, signed, suiteOf } from "./format.ts";
 import { useLoaded } from "./loading.ts";
 import { setQuery, toRun, type Place } from "./route.ts";
@@ -32,7 +32,7 @@ export function Compare({ place }: { place: Place }) {
   return (
     <>
       <h1>Compare two runs</h1>
-      <div class="filters">
+      <div class="filters pair">
         <Choice label="Base" text="compare with" name="base" place={place} runs={over} />
         <Choice label="Head" text="the one to judge" name="head" place={place} runs={over} />
         <button type="button" disabled={!base || !head} onClick={() => setQuery(place, { base: head, head: base })}>
@@ -78,6 +78,23 @@ function Compared({ base, head }: { base: string; head: string }) {
           </ul>
         </Note>
       )}
+      {found.shared === 0 ? <Nothing found={found} /> : <Told found={found} />}
+    </>
+  );
+}
+
+function Nothing({ found }: { found: Comparison }) {
+  return (
+    <>
+      <Note title="There is nothing to compare: no example was graded in both runs." />
+      <LeftOut found={found} />
+    </>
+  );
+}
+
+function Told({ found }: { found: Comparison }) {
+  return (
+    <>
       <p class={`word ${kindOf(found.word)}`}>
         {found.word}
         <span class="dim">over {counted(found.shared, "example")} that both runs graded</span>
@@ -128,9 +145,9 @@ function Difference({ row, name }: { row: ComparedRow; name: string }) {
         {row.decides === false && <span class="dim"> does not decide</span>}
       </th>
       <td class={kindOf(row.word)}>{row.word}</td>
-      <td class="number">{score(row.base_mean)}</td>
-      <td class="number">{score(row.head_mean)}</td>
-      <td>
+      <td data-label="base" class="number">{score(row.base_mean)}</td>
+      <td data-label="head" class="number">{score(row.head_mean)}</td>
+      <td data-label="Difference">
         <span class="difference">
           <Span row={row} />
           <span class="number">
@@ -141,11 +158,11 @@ function Difference({ row, name }: { row: ComparedRow; name: string }) {
           </span>
         </span>
       </td>
-      <td class="number">{count(row.wins)}</td>
-      <td class="number">{count(row.losses)}</td>
-      <td class="number">{count(row.ties)}</td>
-      <td class="number">{typeof row.p_value === "number" ? row.p_value.toPrecision(2) : "–"}</td>
-      <td class="number">{score(row.detectable)}</td>
+      <td data-label="wins" class="number">{count(row.wins)}</td>
+      <td data-label="losses" class="number">{count(row.losses)}</td>
+      <td data-label="ties" class="number">{count(row.ties)}</td>
+      <td data-label="p" class="number">{typeof row.p_value === "number" ? row.p_value.toPrecision(2) : "–"}</td>
+      <td data-label="detectable" class="number">{score(row.detectable)}</td>
     </tr>
   );
 }
@@ -182,13 +199,14 @@ function LeftOut({ found }: { found: Comparison }) {
 function Flips({ found }: { found: Comparison }) {
   const { flips, base, head } = found;
   if (flips.length === 0) return <Note title="No example turned: none passes in one run and fails in the other." />;
+  const turned = byExample(flips);
   return (
     <section aria-label="Examples that turned">
       <h2>
         Examples that turned{" "}
         <span class="dim">
-          {count(found.flips_total)}
-          {found.flips_total > flips.length && `, the first ${count(flips.length)}`}
+          {found.flips_total > flips.length && "the first "}
+          {count(turned.length)}
         </span>
       </h2>
       <p class="dim facts">
@@ -200,30 +218,57 @@ function Flips({ found }: { found: Comparison }) {
         </span>
       </p>
       <ul class="flips">
-        {flips.map((flip) => (
-          <FlipLine flip={flip} />
+        {turned.map((some) => (
+          <TurnedLine flips={some} />
         ))}
       </ul>
     </section>
   );
 }
 
-function FlipLine({ flip }: { flip: Flip }) {
+/** The flips of each example together; first the examples that turned to the worse. */
+function byExample(flips: Flip[]): Turned[] {
+  const found = new Map<string, Turned>();
+  for (const flip of flips) {
+    const key = JSON.stringify([flip.suite, flip.harness, flip.id]);
+    const there = found.get(key);
+    if (there) there.push(flip);
+    else found.set(key, [flip]);
+  }
+  return [...found.values()].sort((one, two) => Number(two.some(isWorse)) - Number(one.some(isWorse)));
+}
+
+type Turned = [Flip, ...Flip[]];
+
+const isWorse = (flip: Flip): boolean => flip.head_score < flip.base_score;
+
+function TurnedLine({ flips }: { flips: Turned }) {
   const [open, setOpen] = useState(false);
-  const better = flip.head_score > flip.base_score;
+  const [first] = flips;
   return (
     <li>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          <span class={better ? "good" : "bad"}>{better ? "▲ now passes" : "▼ now fails"}</span>{" "}
-          <span class="mono">{flip.id}</span>{" "}
-          <span class="dim">
-            {flip.grader} {score(flip.base_score)} → {score(flip.head_score)}
-          </span>
+          <span class="mono">{first.id}</span>
+          <Turn flips={flips.filter(isWorse)} kind="bad" word="▼ now fails" />
+          <Turn flips={flips.filter((flip) => !isWorse(flip))} kind="good" word="▲ now passes" />
         </summary>
-        {open && <FlipTexts flip={flip} />}
+        {open && <FlipTexts flip={first} />}
       </details>
     </li>
+  );
+}
+
+function Turn({ flips, kind, word }: { flips: Flip[]; kind: string; word: string }) {
+  if (flips.length === 0) return null;
+  const graders = flips.map((flip) => `${flip.grader} ${score(flip.base_score)} → ${score(flip.head_score)}`);
+  return (
+    <>
+      {" "}
+      <span class="turned">
+        <span class={kind}>{word}</span> <span class="dim">{graders.join(", ")}</span>
+      </span>
+    </>
   );
 }
 

@@ -1,12 +1,18 @@
 // One example: input, expected and output side by side, and what every grader said.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { compareTexts, type Piece } from "./difference.ts";
-import type { Asking, Example } from "./documents.ts";
+import { compareTexts } from "./difference.ts";
+import type { Asking, Example, Run } from "./documents.ts";
+import { kindOf, resultOf } from "./exampleresult.ts";
 import type { Brief, ExampleList } from "./examplelist.ts";
-import { count, score } from "./format.ts";
+import { count, score, scoreAgainst, threshold } from "./format.ts";
+import { Text } from "./text.tsx";
+
+/** As the verdict is made: decimals mean what they say. */
+const TOLERANCE = 1e-9;
 
 interface Props {
+  run: Run;
   list: ExampleList;
   brief: Brief;
   place: string;
@@ -14,7 +20,7 @@ interface Props {
   close: () => void;
 }
 
-export function ExampleDialog({ list, brief, place, move, close }: Props) {
+export function ExampleDialog({ run, list, brief, place, move, close }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [example, setExample] = useState<Example>();
   useEffect(() => {
@@ -36,7 +42,7 @@ export function ExampleDialog({ list, brief, place, move, close }: Props) {
             {brief.id}
           </h2>
           <p class="dim facts">
-            <span class={brief.passed ? "good" : "bad"}>{brief.passed ? "passed" : "failed"}</span>
+            <span class={kindOf(brief)}>{resultOf(brief)}</span>
             <span>{brief.harness}</span>
             <span>{place}</span>
           </p>
@@ -53,12 +59,12 @@ export function ExampleDialog({ list, brief, place, move, close }: Props) {
           </button>
         </div>
       </header>
-      {example ? <Whole example={example} /> : <p class="loading">Loading …</p>}
+      {example ? <Whole example={example} run={run} /> : <p class="loading">Loading …</p>}
     </dialog>
   );
 }
 
-function Whole({ example }: { example: Example }) {
+function Whole({ example, run }: { example: Example; run: Run }) {
   const askings: Asking[] = example.repeats ?? [example];
   return (
     <>
@@ -66,7 +72,7 @@ function Whole({ example }: { example: Example }) {
         <section>
           {example.repeats && <h3>Repeat {index + 1}</h3>}
           <Texts input={example.input} expected={example.expected} output={asking.output} error={asking.error} />
-          <Scores asking={asking} />
+          <Scores asking={asking} needs={(name) => mark(run, example, name)} />
         </section>
       ))}
       {example.tags.length > 0 && <p class="facts dim">{example.tags.map((tag) => <span class="tag">{tag}</span>)}</p>}
@@ -76,7 +82,7 @@ function Whole({ example }: { example: Example }) {
 }
 
 function Texts(props: { input: string; expected: string; output: string | null; error: string | undefined }) {
-  const [expected, output] = compareTexts(props.expected, props.output ?? "");
+  const [expected, output] = compareTexts(props.expected, props.output ?? props.expected);
   return (
     <div class="texts">
       <Text name="Input" pieces={[{ text: props.input, same: true }]} kind="" />
@@ -84,7 +90,7 @@ function Texts(props: { input: string; expected: string; output: string | null; 
       {props.output === null ? (
         <div>
           <h3>Output</h3>
-          <p class="bad">No answer: {props.error}</p>
+          <p class="bad said-why">No answer: {props.error}</p>
         </div>
       ) : (
         <Text name="Output" pieces={output} kind="added" />
@@ -93,19 +99,14 @@ function Texts(props: { input: string; expected: string; output: string | null; 
   );
 }
 
-/** Texts of models and datasets, always as text. */
-export function Text({ name, pieces, kind }: { name: string; pieces: Piece[]; kind: string }) {
-  return (
-    <div>
-      <h3>{name}</h3>
-      <pre tabIndex={0} aria-label={name}>
-        {pieces.map((piece) => (piece.same ? piece.text : <mark class={kind}>{piece.text}</mark>))}
-      </pre>
-    </div>
-  );
+/** What an example's score is held to by a grader; undefined where that grader does not decide. */
+function mark(run: Run, example: Example, name: string): number | undefined {
+  const rows = (run.grader_results ?? []).filter((row) => row.name === name && row.suite === example.suite);
+  const row = rows.find((one) => one.harness === example.harness) ?? rows.find((one) => one.harness === null);
+  return row?.pass_at ?? row?.threshold;
 }
 
-function Scores({ asking }: { asking: Asking }) {
+function Scores({ asking, needs }: { asking: Asking; needs: (grader: string) => number | undefined }) {
   const names = [...new Set([...Object.keys(asking.scores), ...Object.keys(asking.errors ?? {})])];
   return (
     <>
@@ -114,7 +115,11 @@ function Scores({ asking }: { asking: Asking }) {
           <div>
             <dt>{name}</dt>
             <dd>
-              {asking.errors?.[name] ? <span class="warn">{asking.errors[name]}</span> : score(asking.scores[name])}
+              {asking.errors?.[name] ? (
+                <span class="warn">{asking.errors[name]}</span>
+              ) : (
+                <Score value={asking.scores[name]} needs={needs(name)} />
+              )}
               {asking.details?.[name] !== undefined && <Detail name="detail" value={asking.details[name]} />}
             </dd>
           </div>
@@ -130,6 +135,16 @@ function Scores({ asking }: { asking: Asking }) {
         )}
         {asking.secrets && <span>secrets replaced: {asking.secrets.join(", ")}</span>}
       </p>
+    </>
+  );
+}
+
+function Score({ value, needs }: { value: number | undefined; needs: number | undefined }) {
+  if (value === undefined || needs === undefined) return <>{score(value)}</>;
+  return (
+    <>
+      <span class={value >= needs - TOLERANCE ? "good" : "bad"}>{scoreAgainst(value, needs)}</span>{" "}
+      <span class="dim">needs {threshold(needs)}</span>
     </>
   );
 }

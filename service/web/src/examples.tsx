@@ -5,6 +5,7 @@ import type { ExampleQuery } from "./api.ts";
 import type { Run } from "./documents.ts";
 import { count, score } from "./format.ts";
 import { ExampleDialog } from "./example.tsx";
+import { kindOf, resultOf } from "./exampleresult.ts";
 import { ExampleFilters, readFilters } from "./examplefilters.tsx";
 import { ExampleList, pagesOf, type Brief } from "./examplelist.ts";
 import { setQuery, type Place } from "./route.ts";
@@ -42,6 +43,7 @@ export function ExampleTable({ run, place, at, version }: Props) {
       )}
       {opened && (
         <ExampleDialog
+          run={run}
           list={list}
           brief={list.briefs[line] ?? opened}
           place={`${line < 0 ? "…" : count(line + 1)} of ${list.complete ? count(list.briefs.length) : "…"}`}
@@ -106,7 +108,12 @@ function Lines({ list, total, open }: { list: ExampleList; total: number; open: 
   const look = () => {
     if (box.current) setView({ top: box.current.scrollTop, height: box.current.clientHeight });
   };
-  useEffect(look, []);
+  useEffect(() => {
+    const fit = new ResizeObserver(look);
+    if (box.current) fit.observe(box.current);
+    return () => fit.disconnect();
+  }, []);
+  useEffect(() => void box.current?.style.setProperty("--lines", String(total + 1)), [total]);
   const go = (index: number) => {
     const next = Math.max(0, Math.min(total - 1, index));
     setChosen({ index: next, place: list.briefs[next]?.place });
@@ -171,8 +178,6 @@ function lineOf(list: ExampleList, chosen: { index: number; place: string | unde
 
 function Line(props: { index: number; brief: Brief | undefined; active: boolean; open: () => void }) {
   const { index, brief, active, open } = props;
-  const result = !brief ? "" : brief.error || (brief.passed ? "passed" : "failed");
-  const kind = !brief ? "" : brief.error ? "warn" : brief.passed ? "good" : "bad";
   return (
     <div
       class={`line ${active ? "active" : ""}`}
@@ -186,19 +191,19 @@ function Line(props: { index: number; brief: Brief | undefined; active: boolean;
       <span role="gridcell" class="mono">
         {brief?.id ?? "…"}
       </span>
-      <span role="gridcell" class={kind}>
-        {result}
+      <span role="gridcell" class={brief && kindOf(brief)}>
+        {brief && resultOf(brief)}
       </span>
       <span role="gridcell" class="number">
         {brief && tellScores(brief.scores)}
       </span>
-      <span role="gridcell" class="text">
+      <span role="gridcell" dir="auto">
         {brief?.input}
       </span>
-      <span role="gridcell" class="text">
+      <span role="gridcell" dir="auto">
         {brief?.expected}
       </span>
-      <span role="gridcell" class="text">
+      <span role="gridcell" class={brief && !brief.error ? "said" : ""} dir="auto">
         {brief?.output}
       </span>
     </div>
