@@ -82,6 +82,7 @@ export interface Wanted {
   suite?: string;
   tags?: string[];
   concurrency?: number;
+  baseline?: string;
 }
 
 export interface ExampleQuery {

@@ -15,23 +15,23 @@ export function Graders({ run, soFar }: { run: Run; soFar: boolean }) {
       </h2>
       <ul class="graders">
         {rows.map((row) => (
-          <GraderRow row={row} several={several} />
+          <GraderRow row={row} several={several} soFar={soFar} />
         ))}
         {(run.informational ?? []).map((row) => (
-          <GraderRow row={row} several={several} />
+          <GraderRow row={row} several={several} soFar={soFar} />
         ))}
       </ul>
     </section>
   );
 }
 
-function GraderRow({ row, several }: { row: Row | Information; several: boolean }) {
+function GraderRow({ row, several, soFar }: { row: Row | Information; several: boolean; soFar: boolean }) {
   const decides = "threshold" in row;
   const place = [several ? row.suite : "", row.harness ?? ""].filter(Boolean).join(" · ");
   return (
     <li class="grader">
       <div class="name">
-        {decides ? <Mark passed={row.passed} /> : <span class="mark dim">i</span>} {row.name}
+        {decides ? <Mark row={row} pending={soFar && row.n === 0} /> : <span class="mark dim">i</span>} {row.name}
         {place && <span class="dim"> {place}</span>}
       </div>
       <Meter row={row} />
@@ -56,14 +56,11 @@ function GraderRow({ row, several }: { row: Row | Information; several: boolean 
   );
 }
 
-function Mark({ passed }: { passed: boolean }) {
-  return passed ? (
-    <span class="mark good" role="img" aria-label="passes">
-      ✓
-    </span>
-  ) : (
-    <span class="mark bad" role="img" aria-label="fails">
-      ✗
+function Mark({ row, pending }: { row: Row; pending: boolean }) {
+  const [kind, name, sign] = pending ? ["dim", "nothing graded yet", "○"] : row.passed ? ["good", "passes", "✓"] : ["bad", "fails", "✗"];
+  return (
+    <span class={`mark ${kind}`} role="img" aria-label={name}>
+      {sign}
     </span>
   );
 }

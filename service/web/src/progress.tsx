@@ -19,8 +19,9 @@ export function ProgressBar({ run }: { run: Run }) {
           <b>{count(completed)}</b> of {total === undefined ? "…" : count(total)}
         </span>
         <span>{percent} %</span>
-        <span>{rate === undefined ? "…" : `${rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} a second`}</span>
-        <span>{left === undefined ? "" : `about ${duration(left)} left`}</span>
+        {rate !== undefined && <span>{rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} a second</span>}
+        {left !== undefined && <span>about {duration(left)} left</span>}
+        {completed === 0 && <span class="dim">waiting for its turn, or for the model's first answer</span>}
       </p>
     </section>
   );

@@ -1,12 +1,16 @@
 // A table of runs. What the listing does not tell, scores and errors, comes from each run's own document.
 
 import { useEffect, useState } from "preact/hooks";
+import { api } from "./api.ts";
 import type { Listed, Row, Run } from "./documents.ts";
-import { ago, counted, duration, lowerEndDecides, scoreAgainst, suiteOf, threshold, when } from "./format.ts";
+import { ago, count, counted, duration, lowerEndDecides, scoreAgainst, suiteOf, threshold, when } from "./format.ts";
 import { knownRun } from "./known.ts";
+import { useLoaded } from "./loading.ts";
 import { Meter } from "./meter.tsx";
 import { toRun, toSuite } from "./route.ts";
 import { StatusMark } from "./status.tsx";
+
+const EVERY_MS = 2000;
 
 export function RunTable({ runs }: { runs: Listed[] }) {
   return (
@@ -60,15 +64,15 @@ function RunLine({ run }: { run: Listed }) {
         </a>
         {run.regrades && <span class="dim"> regrade</span>}
       </td>
-      <td data-label="Suite">{run.suite ? <a href={toSuite(run.suite)}>{run.suite}</a> : suiteOf(run)}</td>
+      <td data-label="Suite" class="suite">{run.suite ? <a href={toSuite(run.suite)}>{run.suite}</a> : suiteOf(run)}</td>
       <td data-label="Status">
         <StatusMark status={run.status} />
       </td>
-      <td data-label="Score">
-        <Tightest rows={ended?.grader_results ?? []} />
+      <td data-label="Score" class="score">
+        {run.status === "running" ? <HowFar id={run.run_id} /> : <Tightest rows={ended?.grader_results ?? []} />}
       </td>
       <td data-label="Errors" class="number">
-        {ended && (errors ? <span class="warn">{counted(errors, "error")}</span> : <span class="dim">none</span>)}
+        {errors ? <span class="warn">{counted(errors, "error")}</span> : <span class="dim">{ended ? "none" : "–"}</span>}
       </td>
       <td data-label="Duration" class="number">
         {ended?.duration_seconds !== undefined ? duration(ended.duration_seconds) : <span class="dim">–</span>}
@@ -79,6 +83,21 @@ function RunLine({ run }: { run: Listed }) {
         </time>
       </td>
     </tr>
+  );
+}
+
+/** How many examples of a run that is on are recorded. */
+function HowFar({ id }: { id: string }) {
+  const { value } = useLoaded(`progress ${id}`, (signal) => api.run(id, signal), () => EVERY_MS);
+  const { completed, total, percent } = value?.progress ?? {};
+  if (completed === undefined) return <span class="dim">–</span>;
+  return (
+    <span class="tightest">
+      <progress max={100} value={percent} aria-label={`Recorded examples of ${id}`} />
+      <span>
+        {count(completed)} <span class="dim">of {total === undefined ? "…" : count(total)}</span>
+      </span>
+    </span>
   );
 }
 
@@ -104,7 +123,7 @@ function Tightest({ rows }: { rows: Row[] }) {
       <span class={row.passed ? "" : "bad"}>
         {scoreAgainst(lower ? row.ci_lower : row.score, row.threshold)} <span class="dim">/ {threshold(row.threshold)}</span>
       </span>
-      <span class="dim name">
+      <span class="dim cut" title={row.name}>
         {row.name}
         {lower && ", lower end"}
       </span>

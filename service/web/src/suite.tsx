@@ -61,7 +61,7 @@ function History({ suite, past }: { suite: string; past: Past[] }) {
             <th scope="col">Started</th>
             <th scope="col">Status</th>
             {lines.map((line) => (
-              <th scope="col" class="number">
+              <th scope="col" class="number label">
                 {line.label}
               </th>
             ))}
@@ -87,7 +87,7 @@ function Before({ one, before, lines, index }: { one: Past; before: Past | undef
           {run.run_id}
         </a>
       </td>
-      <td data-label="Started">{when(run.started_at)}</td>
+      <td data-label="Started" class="when">{when(run.started_at)}</td>
       <td data-label="Status">
         <StatusMark status={run.status} />
       </td>

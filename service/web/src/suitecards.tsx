@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api } from "./api.ts";
-import type { Listed, Run, Suite } from "./documents.ts";
+import type { Listed, Row, Run, Suite } from "./documents.ts";
 import { scoreAgainst, threshold } from "./format.ts";
 import { knownRun } from "./known.ts";
 import { toSuite } from "./route.ts";
@@ -12,43 +12,67 @@ const LAST = 20;
 const MOST_CARDS = 8;
 
 export function SuiteCards({ suites, latest }: { suites: Suite[]; latest: Listed | undefined }) {
+  const [all, setAll] = useState(false);
   return (
-    <div class="suites">
-      {suites.slice(0, MOST_CARDS).map((suite) => (
-        <SuiteCard key={suite.name} name={suite.name} latest={latest} />
-      ))}
-    </div>
+    <>
+      <div class="suites">
+        {suites.slice(0, all ? undefined : MOST_CARDS).map((suite) => (
+          <SuiteCard key={suite.name} name={suite.name} latest={latest} />
+        ))}
+      </div>
+      {suites.length > MOST_CARDS && (
+        <button type="button" class="quiet more-suites" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Fewer suites" : `All ${suites.length} suites`}
+        </button>
+      )}
+    </>
   );
 }
 
 function SuiteCard({ name, latest }: { name: string; latest: Listed | undefined }) {
-  const [runs, setRuns] = useState<Run[]>();
+  const [past, setPast] = useState<Past>();
   useEffect(() => {
     const stop = new AbortController();
-    lastRuns(name, stop.signal).then(setRuns, () => undefined);
+    lastRuns(name, stop.signal).then(setPast, () => undefined);
     return () => stop.abort();
   }, [name, latest?.run_id, latest?.status]);
-  const points = (runs ?? []).flatMap((run) => tightest(run.grader_results ?? []) ?? []);
+  const points = (past?.decided ?? []).flatMap((run) => tightest(run.grader_results ?? []) ?? []);
   const last = points.at(-1);
   return (
     <a class="card suite" href={toSuite(name)}>
-      <span class="name">{name}</span>
-      <Spark scores={points.map((row) => row.score ?? null)} threshold={last?.threshold} />
-      <span class="dim">
-        {last ? `${last.name} ${scoreAgainst(last.score, last.threshold)} / ${threshold(last.threshold)}` : runs ? "no runs yet" : "…"}
+      <span class="name" title={name}>
+        {name}
       </span>
+      <Spark scores={points.map((row) => row.score ?? null)} threshold={last?.threshold} />
+      {last ? <Newest row={last} /> : <span class="dim">{!past ? "…" : past.any ? "no verdict yet" : "no runs yet"}</span>}
     </a>
   );
 }
 
-async function lastRuns(suite: string, signal: AbortSignal): Promise<Run[]> {
-  const { runs } = await api.runs({ suite, limit: LAST }, signal);
-  return Promise.all(
-    runs
-      .filter((run) => run.verdict)
-      .reverse()
-      .map((run) => knownRun(run.run_id)),
+function Newest({ row }: { row: Row }) {
+  return (
+    <span class="dim newest">
+      <span>
+        <b class={row.passed ? "" : "bad"}>{scoreAgainst(row.score, row.threshold)}</b> / {threshold(row.threshold)}
+      </span>
+      <span class="cut" title={row.name}>
+        {row.name}
+      </span>
+    </span>
   );
+}
+
+interface Past {
+  /** Whether there was any run, also one without a verdict. */
+  any: boolean;
+  /** Those with a verdict, oldest first. */
+  decided: Run[];
+}
+
+async function lastRuns(suite: string, signal: AbortSignal): Promise<Past> {
+  const { runs } = await api.runs({ suite, limit: LAST }, signal);
+  const decided = runs.filter((run) => run.verdict).reverse();
+  return { any: runs.length > 0, decided: await Promise.all(decided.map((run) => knownRun(run.run_id))) };
 }
 
 function Spark({ scores, threshold: mark }: { scores: (number | null)[]; threshold: number | undefined }) {
