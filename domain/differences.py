@@ -57,7 +57,7 @@ def _differing(base: _Place, head: _Place) -> Iterator[str]:
         yield f"the suite's tags were {_listed(base.suite.tags)}, and are {_listed(head.suite.tags)}"
     if base.harness.repeats != head.harness.repeats:
         yield f"repeats were {base.harness.repeats}, and are {head.harness.repeats}"
-    fields = _differing_fields(base.harness.model, head.harness.model)
+    fields = _differing_fields(base.harness.model, head.harness.model, beside=("prices",))
     if fields:
         yield f"another model: {fields}"
     scripts = base.harness.code.keys() | head.harness.code.keys()

@@ -11,7 +11,7 @@ from run_events import pinned
 from domain.comparison import compare_runs, compare_series, find_flips, series_of_plan
 from domain.differences import Made, tell_differences
 from domain.grader_spec import ContainsConfig, ContainsGrader
-from domain.model_spec import HttpModel
+from domain.model_spec import HttpModel, Prices
 from domain.pairing import Recorded, digest_asked
 from domain.plan import Plan
 from domain.spec import Statistics
@@ -128,10 +128,13 @@ def made(own: Plan, *harnesses: str, manifest: str = "ab" * 32, matchspec: str =
 
 
 def test_runs_of_the_same_do_not_differ() -> None:
-    """Neither does how fast they asked make a difference."""
-    own = plan(suite("qa", harness("a")))
-    faster = plan(suite("qa", replace(harness("a"), concurrency=64, timeout_seconds=1, retries=5)))
+    """Neither does how fast they asked make a difference, nor what it cost: to grade anew costs nothing."""
+    model = HttpModel(endpoint="http://a", prices=Prices(input=1.0, output=2.0))
+    own = plan(suite("qa", harness("a", model=model)))
+    faster = plan(suite("qa", replace(harness("a", model=model), concurrency=64, timeout_seconds=1, retries=5)))
+    free = plan(suite("qa", harness("a", model=replace(model, prices=None))))
     assert tell_differences(made(own, "a"), made(faster, "a")) == []
+    assert tell_differences(made(own, "a"), made(free, "a")) == []
 
 
 def test_every_difference_is_told() -> None:
