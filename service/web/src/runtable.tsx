@@ -106,26 +106,29 @@ export function tightest(rows: Row[]): Row | undefined {
   return [...rows].sort((a, b) => Number(a.passed) - Number(b.passed) || room(a) - room(b))[0];
 }
 
+/** What a row is held to its threshold by: its score, or the lower end of its interval where that fails it. */
+export const deciding = (row: Row) => (lowerEndDecides(row) ? row.ci_lower : row.score);
+
+export const decidingName = (row: Row): string => (lowerEndDecides(row) ? `lower end, ${row.name}` : row.name);
+
 /** How much of the way from the threshold up to 1, or down to 0, a row's score has gone. */
 function room(row: Row): number {
-  const score = (lowerEndDecides(row) ? row.ci_lower : row.score) ?? 0;
-  const above = score - row.threshold;
+  const above = (deciding(row) ?? 0) - row.threshold;
   return above / Math.max(1e-9, above < 0 ? row.threshold : 1 - row.threshold);
 }
 
 function Tightest({ rows }: { rows: Row[] }) {
   const row = tightest(rows);
   if (!row) return <span class="dim">–</span>;
-  const lower = lowerEndDecides(row);
+  const name = decidingName(row);
   return (
     <span class="tightest">
       <Meter row={row} slim />
       <span class={row.passed ? "" : "bad"}>
-        {scoreAgainst(lower ? row.ci_lower : row.score, row.threshold)} <span class="dim">/ {threshold(row.threshold)}</span>
+        {scoreAgainst(deciding(row), row.threshold)} <span class="dim">/ {threshold(row.threshold)}</span>
       </span>
-      <span class="dim cut" title={row.name}>
-        {row.name}
-        {lower && ", lower end"}
+      <span class="dim cut" title={name}>
+        {name}
       </span>
     </span>
   );

@@ -6,7 +6,7 @@ import type { Listed, Row, Run, Suite } from "./documents.ts";
 import { scoreAgainst, threshold } from "./format.ts";
 import { knownRun } from "./known.ts";
 import { toSuite } from "./route.ts";
-import { tightest } from "./runtable.tsx";
+import { deciding, decidingName, tightest } from "./runtable.tsx";
 
 const LAST = 20;
 const MOST_CARDS = 8;
@@ -53,10 +53,10 @@ function Newest({ row }: { row: Row }) {
   return (
     <span class="dim newest">
       <span>
-        <b class={row.passed ? "" : "bad"}>{scoreAgainst(row.score, row.threshold)}</b> / {threshold(row.threshold)}
+        <b class={row.passed ? "" : "bad"}>{scoreAgainst(deciding(row), row.threshold)}</b> / {threshold(row.threshold)}
       </span>
       <span class="cut" title={row.name}>
-        {row.name}
+        {decidingName(row)}
       </span>
     </span>
   );
