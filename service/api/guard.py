@@ -17,6 +17,11 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITE = frozenset({b"none", b"same-origin"})
 _REPORT = re.compile(r"/results/[^/]+/report")
 
+_LOOKED_AT = frozenset(
+    {b"authorization", b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"}
+    | {b"expect", b"content-encoding", b"content-length", b"transfer-encoding"}
+)
+
 Headers = dict[bytes, list[bytes]]
 
 
@@ -116,17 +121,19 @@ def _fingerprint(secret: bytes) -> bytes:
 
 def _unmet(headers: Headers) -> Problem | None:
     """What a request wants of the server, or does to its body, that there is not."""
-    if any(value.lower() != b"100-continue" for value in headers.get(b"expect", [])):
+    if any(value.lower() != b"100-continue" for value in headers.get(b"expect", ())):
         return http_problem(417, "the only expectation is 100-continue")
-    if any(value.lower() not in (b"", b"identity") for value in headers.get(b"content-encoding", [])):
+    if any(value.lower() not in (b"", b"identity") for value in headers.get(b"content-encoding", ())):
         return http_problem(415, "a request body may not be compressed: leave out Content-Encoding")
     return None
 
 
 def _collect(scope: Scope) -> Headers:
+    """Take what is looked at here; ASGI has names in lower case."""
     headers: Headers = {}
     for name, value in scope["headers"]:
-        headers.setdefault(name.lower(), []).append(value)
+        if name in _LOOKED_AT:
+            headers.setdefault(name, []).append(value)
     return headers
 
 
