@@ -33,7 +33,7 @@ Ratios = dict[str, float]
 
 
 class Accepted(msgspec.Struct, forbid_unknown_fields=True):
-    """Turns of the bare loop that a unit may take, and the version of Python (`3.11`) that they were counted with."""
+    """Turns of the bare loop that a unit may take, and the Python (`3.11 on x86_64`) that they were counted with."""
 
     python: str
     turns: Ratios
@@ -76,12 +76,12 @@ def main() -> None:
     accepted = read_accepted()
     changes = compare(accepted.turns, counted)
     print(table(changes))
-    if accepted.python != python_version():
-        print(f"accepted with Python {accepted.python}, counted with {python_version()}: not to be compared")
+    if accepted.python != this_python():
+        print(f"accepted with Python {accepted.python}, counted with {this_python()}: not to be compared")
     if options.accept:
-        write_accepted(Accepted(python_version(), {change.unit: round(change.counted, 1) for change in changes}))
+        write_accepted(Accepted(this_python(), {change.unit: round(change.counted, 1) for change in changes}))
         print(f"accepted: {ACCEPTED.relative_to(HERE.parent)}")
-    elif accepted.python == python_version() and any(change.has_grown for change in changes):
+    elif accepted.python == this_python() and any(change.has_grown for change in changes):
         sys.exit(1)
 
 
@@ -106,9 +106,9 @@ def write_accepted(accepted: Accepted) -> None:
     ACCEPTED.write_bytes(msgspec.json.format(msgspec.json.encode(accepted), indent=2) + b"\n")
 
 
-def python_version() -> str:
-    """Gives the version of Python that runs this, without its patch level."""
-    return ".".join(platform.python_version_tuple()[:2])
+def this_python() -> str:
+    """Gives the Python that runs this, without its patch level: `3.11 on x86_64`."""
+    return ".".join(platform.python_version_tuple()[:2]) + f" on {platform.machine()}"
 
 
 def count_work(planted: int = 0) -> Ratios:

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.xdist_group("work")  # so that all is counted once
 @pytest.fixture(scope="module")
 def counted() -> work.Ratios:
     """The work of each kind, and of an example with a quarter of its accepted work planted in it."""
-    if (accepted := work.read_accepted().python) != work.python_version():
-        pytest.skip(f"scripts/work.json holds for Python {accepted}, not for {work.python_version()}")
+    if (accepted := work.read_accepted().python) != work.this_python():
+        pytest.skip(f"scripts/work.json holds for Python {accepted}, not for {work.this_python()}")
     try:
         return work.count_work(planted=round(0.25 * work.read_accepted().turns["example"]))
     except MissingTool as missing:
