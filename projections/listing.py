@@ -54,6 +54,8 @@ class Listing:
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
+            case ExampleScored() | ExampleAnswered():  # nearly all events: they are told apart first
+                pass
             case Started() as started:
                 if recorded.run_id in self._runs:
                     raise ValueError("a run starts once")
@@ -63,15 +65,7 @@ class Listing:
                 self.changed = (recorded.position, recorded.at)
                 run = self._runs[recorded.run_id]
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
-            case (
-                ExamplesPinned()
-                | ExampleAnswered()
-                | ExampleScored()
-                | Resumed()
-                | CancelRequested()
-                | LogCreated()
-                | LogAccepted()
-            ):
+            case ExamplesPinned() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

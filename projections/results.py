@@ -50,6 +50,31 @@ class Place(NamedTuple):
         return (self.scored, self.answered) if self.answered else (self.scored,)
 
 
+class _Askings:
+    """The askings of one harness, each at `row * repeats + repeat`: its events' versions, 0 for none, and its kind."""
+
+    def __init__(self, harness: PinnedHarness) -> None:
+        places = (harness.rows or 0) * harness.repeats
+        self.repeats = harness.repeats
+        self.scored = array("I", bytes(4 * places))
+        self.answered: array[int] | None = None
+        self.kinds = bytearray(places)
+
+    @property
+    def size(self) -> int:
+        return len(self.scored) + len(self.answered or ())
+
+    def note_score(self, event: ExampleScored, version: int) -> None:
+        place = event.row * self.repeats + event.repeat
+        self.scored[place] = version
+        self.kinds[place] = _kind(event)
+
+    def note_answer(self, event: ExampleAnswered, version: int) -> None:
+        if self.answered is None:
+            self.answered = array("I", bytes(4 * len(self.scored)))
+        self.answered[event.row * self.repeats + event.repeat] = version
+
+
 class Result:
     """One run, folded from its events. `end` is where the log stood when the run was over."""
 
@@ -63,9 +88,7 @@ class Result:
         self.end = Head(0, b"")
         self._events = 0
         self._last_version = 0
-        self._scored: dict[Key, array[int]] = {}
-        self._answered: dict[Key, array[int]] = {}
-        self._kinds: dict[Key, bytearray] = {}
+        self._askings: dict[Key, _Askings] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
@@ -73,9 +96,9 @@ class Result:
         self._last_version = recorded.version
         match recorded.event:
             case ExampleScored() as event:
-                self._note_kind(event, self._note(self._scored, event, recorded.version))
+                self._askings_of(event).note_score(event, recorded.version)
             case ExampleAnswered() as event:
-                self._note(self._answered, event, recorded.version)
+                self._askings_of(event).note_answer(event, recorded.version)
             case Started() as event:
                 self.started, self.started_at = event, recorded.at
                 self.harnesses = event.harnesses
@@ -107,16 +130,17 @@ class Result:
     @property
     def size(self) -> int:
         """How many rows it holds in memory."""
-        return sum(len(versions) for index in (self._scored, self._answered) for versions in index.values())
+        return sum(askings.size for askings in self._askings.values())
 
     def places(self, harness: PinnedHarness, first: int = 0, kinds: bytes = ANY_KIND) -> Iterator[Place]:
         """Where the recorded askings of a harness stand, in the dataset's order, an example's repeats together.
 
         From the row `first` on, those of the kinds that are marked by 1 in `kinds`.
         """
-        key = (harness.suite, harness.harness)
-        scored, answered = self._scored.get(key, array("I")), self._answered.get(key)
-        wanted = self._kinds.get(key, b"").translate(kinds)
+        askings = self._askings.get((harness.suite, harness.harness))
+        if askings is None:
+            return
+        scored, answered, wanted = askings.scored, askings.answered, askings.kinds.translate(kinds)
         place = wanted.find(1, first * harness.repeats)
         while place >= 0:
             yield Place(place // harness.repeats, scored[place], answered[place] if answered else 0)
@@ -124,33 +148,31 @@ class Result:
 
     def find(self, harness: PinnedHarness, row: int, repeat: int) -> Place:
         """Where the events of one recorded asking stand."""
-        key, place = (harness.suite, harness.harness), row * harness.repeats + repeat
-        answered = self._answered.get(key)
-        return Place(row, self._scored[key][place], answered[place] if answered else 0)
+        askings, place = self._askings[harness.suite, harness.harness], row * harness.repeats + repeat
+        return Place(row, askings.scored[place], askings.answered[place] if askings.answered else 0)
 
     def incomplete(self, harness: PinnedHarness) -> bytes:
         """Mark by 1, at `row * repeats + repeat`, all askings of the rows of which not every one is recorded."""
-        scored = self._scored.get((harness.suite, harness.harness))
-        if scored is None:
+        askings = self._askings.get((harness.suite, harness.harness))
+        if askings is None:
             return b"\1" * (harness.rows or 0) * harness.repeats
-        rows = zip(*[iter(scored)] * harness.repeats, strict=True)
-        return b"".join((b"\0" if all(askings) else b"\1") * harness.repeats for askings in rows)
+        rows = zip(*[iter(askings.scored)] * harness.repeats, strict=True)
+        return b"".join((b"\0" if all(row) else b"\1") * harness.repeats for row in rows)
 
-    def _note(self, index: "dict[Key, array[int]]", event: ExampleScored | ExampleAnswered, version: int) -> int:
+    def _askings_of(self, event: ExampleScored | ExampleAnswered) -> _Askings:
         key = (event.suite, event.harness)
-        pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)
-        if key not in index:
-            index[key] = array("I", bytes(4 * (pinned.rows or 0) * pinned.repeats))
-        place = event.row * pinned.repeats + event.repeat
-        index[key][place] = version
-        return place
+        askings = self._askings.get(key)
+        if askings is None:
+            pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)
+            askings = self._askings[key] = _Askings(pinned)
+        return askings
 
-    def _note_kind(self, event: ExampleScored, place: int) -> None:
-        key = (event.suite, event.harness)
-        if key not in self._kinds:
-            self._kinds[key] = bytearray(len(self._scored[key]))
-        kind = RECORDED | PASSED * event.passed | GRADER_ERROR * bool(event.errors)
-        self._kinds[key][place] = kind | MODEL_ERROR * (event.error is not None)
+
+def _kind(event: ExampleScored) -> int:
+    kind = RECORDED | PASSED if event.passed else RECORDED
+    if event.error is not None:
+        kind |= MODEL_ERROR
+    return kind | GRADER_ERROR if event.errors else kind
 
 
 class Results:

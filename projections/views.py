@@ -22,14 +22,15 @@ class Views:
         self.results = Results()
         self.keyed = KeyedRuns()
         self.position = 0
+        self._folds = (self.listing.apply, self.progress.apply, self.results.apply, self.keyed.apply)
         self.watchers: list[Callable[[Recorded], None]] = []
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event, a run's in their order; LogUnreadable for one that can't follow."""
         if recorded.run_id != LOG:
             try:
-                for view in (self.listing, self.progress, self.results, self.keyed):
-                    view.apply(recorded)
+                for fold in self._folds:
+                    fold(recorded)
             except IMPOSSIBLE as error:
                 raise impossible(recorded) from error
             for watch in self.watchers:
