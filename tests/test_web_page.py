@@ -159,6 +159,19 @@ def test_a_run_as_of_an_event(browser: Browser, model: Model, tmp_path: Path) ->
         expect(visit.page.locator(".grader .more")).to_contain_text("n 40")
 
 
+def test_a_look_back_does_not_show_the_end_while_it_waits(browser: Browser, model: Model, tmp_path: Path) -> None:
+    """Until the state as of an event has come there are no graders and no examples, and the page says what it waits for."""
+    config = write_slow_project(tmp_path, model, concurrency=40)
+    with Server(config) as server, visiting(browser, server.url) as visit:
+        run_id = server.start_run(suite="qa")
+        server.result(run_id)
+        visit.page.route(f"**/results/{run_id}?*at=*", lambda _route: None)
+        visit.go(f"#/run/{run_id}?at=5")
+        expect(visit.page.get_by_text("the run as of event 5")).to_be_visible()
+        expect(visit.page.locator(".asof")).to_be_visible()
+        expect(visit.page.locator(".grader, .all .line")).to_have_count(0)
+
+
 def test_two_runs_are_compared(browser: Browser, model: Model, tmp_path: Path) -> None:
     """A run and itself graded anew by other graders: the word, the difference, and what turned."""
     config = write_slow_project(tmp_path, model, concurrency=40)

@@ -12,7 +12,7 @@ import { useFollowed } from "./following.ts";
 import { useLoaded } from "./loading.ts";
 import { ProgressBar } from "./progress.tsx";
 import { setQuery, toRun, toSuite, type Place } from "./route.ts";
-import { Missing, Note } from "./states.tsx";
+import { Loading, Missing, Note } from "./states.tsx";
 import { StatusMark } from "./status.tsx";
 import { Timeline } from "./timeline.tsx";
 
@@ -34,7 +34,7 @@ function Shown({ run, place, reload }: { run: Run; place: Place; reload: () => v
   const at = Number(place.query.at) || undefined;
   const over = run.status !== "running";
   const then = useThen(run, at ?? (over ? undefined : followed.settled));
-  const shown = then ?? run;
+  const shown = at === undefined ? then ?? run : then;
   return (
     <>
       <Title run={run} reload={reload} />
@@ -45,10 +45,12 @@ function Shown({ run, place, reload }: { run: Run; place: Place; reload: () => v
       )}
       {!over && <ProgressBar run={run} />}
       {at !== undefined && <AsOf at={at} place={place} />}
-      <Graders run={shown} soFar={!over || at !== undefined} />
-      <Facts run={shown} />
+      {shown ? <Graders run={shown} soFar={!over || at !== undefined} /> : <Loading what={`the run as of event ${at}`} />}
+      {shown && <Facts run={shown} />}
       <Timeline run={run} last={run.log?.version ?? followed.last} at={at} place={place} newest={followed.newest} />
-      <ExampleTable run={shown} place={place} at={at} version={over || at !== undefined ? undefined : followed.settled ?? 0} />
+      {shown && (
+        <ExampleTable run={shown} place={place} at={at} version={over || at !== undefined ? undefined : followed.settled ?? 0} />
+      )}
     </>
   );
 }
