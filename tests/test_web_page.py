@@ -160,7 +160,7 @@ def test_a_run_as_of_an_event(browser: Browser, model: Model, tmp_path: Path) ->
 
 
 def test_a_look_back_does_not_show_the_end_while_it_waits(browser: Browser, model: Model, tmp_path: Path) -> None:
-    """Until the state as of an event has come there are no graders and no examples, and the page says what it waits for."""
+    """Until the state as of an event has come there are no graders and no examples; the page says what it waits for."""
     config = write_slow_project(tmp_path, model, concurrency=40)
     with Server(config) as server, visiting(browser, server.url) as visit:
         run_id = server.start_run(suite="qa")
