@@ -25,7 +25,7 @@ from server import Server, assert_chained, log_of, recorded_model
 from domain.errors import MatchspecError
 from projections.views import Views
 from service.log.checkpoint_file import checkpoint_path, read_checkpoint
-from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.writer import Writer
 
 RECORDINGS = 5
@@ -37,7 +37,7 @@ REOPENED = 20
 
 AT = "2026-03-15T14:30:22.000001Z"
 NORMAL = """
-from service.log import connection
+from service.log.sqlite import connection
 configure = connection._configure
 
 async def configure_normal(opened, path):
@@ -199,7 +199,7 @@ def _is_ahead(db: Path, hashes: set[bytes]) -> bool:
 
 async def _reopen(db: Path, events: int) -> None:
     """Open a log as a server does: its events are folded, and a new log is begun where there was none."""
-    log = await EventLog.open(db, AT)
+    log = await open_log(db, AT)
     writer = Writer(log, Views(), lambda: datetime.now(UTC))
     await writer.open()
     position = log.head.position

@@ -17,8 +17,8 @@ FAULTS = [
         "commit without a sync",
         "test_event_log.py",
         (
-            ("service/log/connection.py", '"PRAGMA synchronous = FULL"', '"PRAGMA synchronous = NORMAL"'),
-            ("service/log/connection.py", "FULL = 2", "FULL = 1"),
+            ("service/log/sqlite/connection.py", '"PRAGMA synchronous = FULL"', '"PRAGMA synchronous = NORMAL"'),
+            ("service/log/sqlite/connection.py", "FULL = 2", "FULL = 1"),
         ),
     ),
     Fault(
@@ -27,10 +27,10 @@ FAULTS = [
         (
             (
                 "service/writer.py",
-                "            recorded = await self._log.append(events, contents) if events or contents else []\n",
-                "            for place, new in enumerate(events, self._log.head.position + 1):\n"
-                "                self._show(Recorded(place, *new[:4], b''))\n"
-                "            recorded = (await self._log.append(events, contents) if events or contents else [])[:0]\n",
+                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
+                "        for place, new in enumerate(events, self._log.head.position + 1):\n"
+                "            self._show(Recorded(place, *new[:4], b''))\n"
+                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
             ),
         ),
     ),
@@ -40,9 +40,9 @@ FAULTS = [
         (
             (
                 "service/writer.py",
-                "        contents = [content for pending in accepted for content in pending.contents]\n",
-                "        contents = [content for pending in accepted for content in pending.contents]\n"
-                "        for pending in accepted:\n            _answer(pending, None)\n",
+                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
+                "        for pending in accepted:\n            _answer(pending, None)\n"
+                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
             ),
         ),
     ),
@@ -70,15 +70,15 @@ FAULTS = [
     Fault(
         "a rollback is forgotten",
         "test_event_log.py test_writer.py",
-        (("service/log/event_log.py", 'connection.execute("ROLLBACK")', "pass"),),
+        (("service/log/sqlite/event_log.py", 'connection.execute("ROLLBACK")', "pass"),),
     ),
     Fault(
         "a version may be written twice",
         "test_event_log.py",
         (
-            ("service/log/schema.sql", "    UNIQUE (run_id, version)\n", "    CHECK (version > 0)\n"),
+            ("service/log/sqlite/schema.sql", "    UNIQUE (run_id, version)\n", "    CHECK (version > 0)\n"),
             (
-                "service/log/schema.sql",
+                "service/log/sqlite/schema.sql",
                 "\n  OR EXISTS (SELECT 1 FROM events WHERE run_id = NEW.run_id AND version = NEW.version)",
                 "",
             ),
@@ -89,11 +89,15 @@ FAULTS = [
         "test_event_log.py",
         (
             (
-                "service/log/schema.sql",
+                "service/log/sqlite/schema.sql",
                 "CREATE TRIGGER events_no_replace BEFORE INSERT ON events\nWHEN EXISTS",
                 "CREATE TRIGGER events_no_replace BEFORE INSERT ON events\nWHEN 0 AND EXISTS",
             ),
-            ("service/log/schema.sql", "  OR EXISTS (SELECT 1 FROM events", "  AND EXISTS (SELECT 1 FROM events"),
+            (
+                "service/log/sqlite/schema.sql",
+                "  OR EXISTS (SELECT 1 FROM events",
+                "  AND EXISTS (SELECT 1 FROM events",
+            ),
         ),
     ),
     Fault(
@@ -111,7 +115,7 @@ FAULTS = [
         "test_holder.py",
         (
             (
-                "service/log/holder.py",
+                "service/log/sqlite/holder.py",
                 "    except OSError:\n        return False\n",
                 "    except OSError:\n        return True\n",
             ),
@@ -219,14 +223,14 @@ FAULTS = [
         "test_checkpointing.py",
         (
             (
-                "service/log/event_log.py",
+                "service/log/sqlite/event_log.py",
                 "        try:\n"
-                "            hashes = await self._on_writing_thread(_commit, self.head, events, contents)\n",
+                "            stored = await self._on_writing_thread(_insert, self.head, events, contents)\n",
                 "        for new in events:\n"
                 "            ahead = Checkpoint(self.log_id, self.head.position + len(events), chain.START, new.at)\n"
                 "            self._checkpoints.grow(ahead, at_once=True)\n"
                 "        try:\n"
-                "            hashes = await self._on_writing_thread(_commit, self.head, events, contents)\n",
+                "            stored = await self._on_writing_thread(_insert, self.head, events, contents)\n",
             ),
         ),
     ),

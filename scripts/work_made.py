@@ -7,7 +7,8 @@ from pathlib import Path
 from domain import codec
 from domain.events import Event, ExampleScored, PinnedHarness, Recorded, Started
 from domain.times import stamp
-from service.log.event_log import EventLog, NewEvent
+from service.log.event_log import Append, NewEvent
+from service.log.opening import open_log
 
 NOW = datetime(2026, 3, 15, 14, 30, 22, tzinfo=UTC)
 AT = stamp(NOW)
@@ -40,8 +41,8 @@ async def fill_log(db: Path, examples: int) -> None:
     """Leave the log of a run that lacks only its end."""
     events: list[Event] = [_started(examples), *map(_scored, range(examples))]
     new = [NewEvent(run_name(0), n, AT, event, codec.encode(event)) for n, event in enumerate(events, start=1)]
-    log = await EventLog.open(db, AT)
-    await log.append(new)
+    log = await open_log(db, AT)
+    await log.append(lambda: Append(new))
     await log.close()
 
 

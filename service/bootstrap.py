@@ -28,7 +28,9 @@ from service.execution.slots import CallSlots
 from service.execution.starting import Starter
 from service.execution.world import World
 from service.files.config import ConfigFiles, secret_names
+from service.log.address import LogAddress
 from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.log.signing import load_signer
 from service.measures import Measures
 from service.models.message import Send
@@ -49,7 +51,7 @@ class Settings(NamedTuple):
 
     config: ConfigFiles
     root: Path
-    db: Path
+    db: LogAddress
     key: str | None
     local_names: list[str] | None
     limits: Limits
@@ -111,7 +113,7 @@ async def open_service(
     its checkpoints can't be used.
     """
     async with AsyncExitStack() as stack:
-        log = await EventLog.open(settings.db, stamp(clock()), load_signer(settings.environment))
+        log = await open_log(settings.db, stamp(clock()), load_signer(settings.environment))
         stack.push_async_callback(log.close)
         views = Views()
         measures = Measures()

@@ -19,7 +19,7 @@ from domain.impossible import fold
 from domain.run import Run
 from domain.times import stamp
 from projections.views import Views
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.measures import Measures
 
 logger = logging.getLogger("matchspec.log")
@@ -46,7 +46,8 @@ class _Pending(NamedTuple):
 class Writer:
     """Owns the log's writing side and the state of every unfinished run.
 
-    `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable.
+    `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable, `on_ended`
+    for each that another process ended.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Writer:
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.on_found: Callable[[str], None] = lambda _run_id: None
+        self.on_ended: Callable[[str], None] = lambda _run_id: None
         self._log = log
         self._views = views
         self._clock = clock
@@ -61,6 +63,7 @@ class Writer:
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._behind = False
         self._closing = False
         self._failing = False
         self._fault = ""
@@ -69,15 +72,15 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Fold the log and begin to write."""
+        """Fold the log up to its head and begin to write; what others append is taken in from there."""
+        head = self._log.head.position
         async for recorded in self._log.read_ends():
+            if recorded.position > head:
+                break
             self._views.apply(recorded)
         for run_id in self._views.listing.unfinished():
-            run = self.runs[run_id] = Run()
-            async for recorded in self._log.read_run(run_id):
-                fold(run, recorded)
-                if recorded.version > 1:  # the views have its start
-                    self._views.apply(recorded)
+            self.runs[run_id] = await self._fold(run_id, self._views.apply)
+        self._log.follow(self._take, self._look)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
     async def close(self) -> None:
@@ -155,6 +158,8 @@ class Writer:
                     began = monotonic()
                     await self._write(group)
                     self._oldest = began if self._waiting else None
+                if self._behind:
+                    await self._catch_up()
         except Exception:
             logger.exception("writing the log failed; the server ends, and its next start goes on")
             raise
@@ -174,13 +179,12 @@ class Writer:
         return group
 
     async def _write(self, group: Sequence[_Pending]) -> None:
-        events, accepted = self._decide(group)
-        contents = [content for pending in accepted for content in pending.contents]
+        accepted: list[_Pending] = []
         began = monotonic()
         try:
-            recorded = await self._log.append(events, contents) if events or contents else []
+            recorded = await self._log.append(lambda: self._decide(group, accepted))
         except LogUnavailable as error:
-            await self._recover(error, accepted)
+            await self._recover(error, group)
             return
         self._measures.append_seconds.observe(monotonic() - began)
         self._measures.append_commands.observe(len(group))
@@ -192,10 +196,9 @@ class Writer:
         for pending in accepted:
             _answer(pending, None)
 
-    def _decide(self, group: Sequence[_Pending]) -> tuple[list[NewEvent], list[_Pending]]:
+    def _decide(self, group: Sequence[_Pending], accepted: list[_Pending]) -> Append:
         at = stamp(self._clock())
         events: list[NewEvent] = []
-        accepted = []
         for pending in group:
             try:
                 events += self._follow(pending, at)
@@ -203,7 +206,7 @@ class Writer:
                 _answer(pending, error)
             else:
                 accepted.append(pending)
-        return events, accepted
+        return Append(events, [content for pending in accepted for content in pending.contents])
 
     def _follow(self, pending: _Pending, at: str) -> list[NewEvent]:
         if pending.command is None:
@@ -219,6 +222,26 @@ class Writer:
         if events:
             self.runs[pending.run_id] = run
         return events
+
+    def _take(self, recorded: Recorded) -> None:
+        """Take in what another process appended."""
+        if recorded.run_id != LOG:
+            fold(self.runs.setdefault(recorded.run_id, Run()), recorded)
+        self._show(recorded)
+        if isinstance(recorded.event, Finished):
+            self.on_ended(recorded.run_id)
+
+    def _look(self) -> None:
+        self._behind = True
+        self._news.set()
+
+    async def _catch_up(self) -> None:
+        self._behind = False
+        try:
+            async for recorded in self._log.read_on():
+                self._take(recorded)
+        except LogUnavailable as error:
+            logger.debug("%s", error)  # it is looked again, and an append tells
 
     def _show(self, recorded: Recorded) -> None:
         self._views.apply(recorded)
@@ -249,22 +272,26 @@ class Writer:
         try:
             await self._log.reopen()
             async for recorded in self._log.read_after(self._views.position):
+                if recorded.position > self._log.head.position:
+                    break
                 self._views.apply(recorded)
-                if isinstance(recorded.event, Started):
+                if isinstance(recorded.event, Started) and await self._log.hold(recorded.run_id):
                     found.append(recorded.run_id)
-            await self._fold_unfinished()
+            self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
         except LogError as error:
             logger.debug("%s", error)
             return False
         return True
 
-    async def _fold_unfinished(self) -> None:
-        self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
-
-    async def _fold(self, run_id: str) -> Run:
+    async def _fold(self, run_id: str, show: Callable[[Recorded], None] | None = None) -> Run:
+        """Fold a run up to the log's head; `show` is called for all but its start."""
         run = Run()
         async for recorded in self._log.read_run(run_id):
+            if recorded.position > self._log.head.position:
+                break
             fold(run, recorded)
+            if show and recorded.version > 1:
+                show(recorded)
         return run
 
 

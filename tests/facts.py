@@ -1,10 +1,12 @@
 """Events of one run over one harness, ready to append: for tests of the log and of the writer."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from domain import codec
-from domain.events import Event, ExampleScored, PinnedHarness, Started
-from service.log.event_log import NewEvent
+from domain.events import Event, ExampleScored, PinnedHarness, Recorded, Started
+from service.log.event_log import Append, Content, EventLog, NewEvent
 
 AT = "2026-03-15T14:30:22.123456Z"
 RUN = "run-20260315-143022-a3f7"
@@ -47,3 +49,8 @@ def entry(run_id: str, version: int, event: Event | None = None) -> NewEvent:
     """An event as the log takes it; the score of a row where none is given."""
     event = event or scored(version)
     return NewEvent(run_id, version, AT, event, codec.encode(event))
+
+
+async def append(log: EventLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+    """Append what is decided already."""
+    return await log.append(lambda: Append(events, contents))

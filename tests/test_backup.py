@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from calling import Called, call
 from doc_pages import OPERATIONS, block
-from facts import AT, entry
+from facts import AT, append, entry
 from made_logs import make_log
 from tampering import past_the_triggers
 
 from domain.events import LOG, LogAccepted
 from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.log.verifying import verify_log
 
 ACCEPTED = LogAccepted(position=1, hash="00" * 32)
@@ -55,13 +56,13 @@ def beside(folder: Path, *arguments: str | Path) -> Called:
     async def write(log: EventLog, stop: asyncio.Event) -> None:
         version = 202
         while not stop.is_set():
-            await log.append([entry(LOG, version, ACCEPTED)])
+            await append(log, [entry(LOG, version, ACCEPTED)])
             version += 1
 
     async def work() -> Called:
-        log, stop = await EventLog.open(db_of(folder), AT), asyncio.Event()
+        log, stop = await open_log(db_of(folder), AT), asyncio.Event()
         try:
-            await log.append([entry(LOG, version, ACCEPTED) for version in range(2, 202)])
+            await append(log, [entry(LOG, version, ACCEPTED) for version in range(2, 202)])
             writing = asyncio.create_task(write(log, stop))
             called = await asyncio.to_thread(call, folder, *arguments)
             stop.set()

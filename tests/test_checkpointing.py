@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from facts import AT, RUN, entry, scored, started
+from facts import AT, RUN, append, entry, scored, started
 from keys import write_keys
 from project import examples, write_project
 from run_events import finished
@@ -22,6 +22,7 @@ from domain.errors import LogContradicted
 from service.log import checkpointing
 from service.log.checkpoint_file import checkpoint_path, read_checkpoint, write_checkpoint
 from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.log.signing import VARIABLE
 
 
@@ -34,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def log(path: Path) -> AsyncIterator[EventLog]:
     """A new log, open."""
-    opened = await EventLog.open(path, AT)
+    opened = await open_log(path, AT)
     yield opened
     await opened.close()
 
@@ -68,21 +69,21 @@ def put_back(path: Path, copy: Path) -> None:
 
 async def grown(path: Path, rows: int, copy: Path | None = None) -> None:
     """Append scores to a log, and close it; a copy is made of what it was before."""
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     if log.head.position == 1:
-        await log.append([entry(RUN, 1, started())])
+        await append(log, [entry(RUN, 1, started())])
     await log.close()
     if copy:
         shutil.copy(path, copy)
-    log = await EventLog.open(path, AT)
-    await log.append([entry(RUN, log.head.position + row, scored(row)) for row in range(rows)])
+    log = await open_log(path, AT)
+    await append(log, [entry(RUN, log.head.position + row, scored(row)) for row in range(rows)])
     await log.close()
 
 
 async def test_a_closed_log_has_a_checkpoint_of_its_last_event(path: Path) -> None:
     """Position, hash and time are those of the last event, the origin is the log's id."""
-    log = await EventLog.open(path, AT)
-    await log.append([entry(RUN, 1, started()), entry(RUN, 2, scored(0))])
+    log = await open_log(path, AT)
+    await append(log, [entry(RUN, 1, started()), entry(RUN, 2, scored(0))])
     await log.close()
 
     position, link, at = last(path)
@@ -102,8 +103,8 @@ async def test_the_end_of_a_run_has_a_checkpoint_at_once(
     """Other events wait for their second; the end of a run does not."""
     monkeypatch.setattr(checkpointing, "SECONDS", 3600)
     await until_told(path, 1)
-    await log.append([entry(RUN, 1, started())])
-    await log.append([entry(RUN, 2, finished())])
+    await append(log, [entry(RUN, 1, started())])
+    await append(log, [entry(RUN, 2, finished())])
     await until_told(path, 3)
 
 
@@ -118,9 +119,9 @@ async def test_a_log_that_grows_has_few_checkpoints(path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(checkpointing, "write_checkpoint", write)
     monkeypatch.setattr(checkpointing, "SECONDS", 3600)
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     for version in range(1, 101):
-        await log.append([entry(RUN, version)])
+        await append(log, [entry(RUN, version)])
     await log.close()
 
     assert written == sorted(written)
@@ -132,7 +133,7 @@ async def test_a_checkpoint_that_can_not_be_written_stops_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log goes on; the fault is told once, and the checkpoint comes when it can, with nothing new to say."""
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     await until_told(path, 1)
     monkeypatch.setattr(checkpointing, "SECONDS", 0.02)
     monkeypatch.setattr(checkpointing, "SHORTEST_SECONDS", 0.01)
@@ -144,7 +145,7 @@ async def test_a_checkpoint_that_can_not_be_written_stops_nothing(
 
     with caplog.at_level(logging.WARNING, "matchspec.log"):
         monkeypatch.setattr(checkpointing, "write_checkpoint", fail)
-        await log.append([entry(RUN, 1, started())])
+        await append(log, [entry(RUN, 1, started())])
         async with asyncio.timeout(20):
             while len(tries) < 3:
                 await asyncio.sleep(0.01)
@@ -174,7 +175,7 @@ async def test_a_log_that_was_put_back_is_not_opened(path: Path, tmp_path: Path)
     put_back(path, tmp_path / "backup.db")
 
     with pytest.raises(LogContradicted) as refused:
-        await EventLog.open(path, AT)
+        await open_log(path, AT)
 
     assert str(refused.value) == (
         f"the log {path} contradicts its checkpoint of {AT}: the log ends before event 5. Either the log was changed "
@@ -194,7 +195,7 @@ async def test_a_log_with_another_event_there_is_not_opened(path: Path) -> None:
         database.commit()
 
     with pytest.raises(LogContradicted, match=rf"event 5 has the hash {'00' * 32} in the log"):
-        await EventLog.open(path, AT)
+        await open_log(path, AT)
 
 
 async def test_a_new_log_in_the_place_of_another_is_not_opened(path: Path) -> None:
@@ -203,11 +204,11 @@ async def test_a_new_log_in_the_place_of_another_is_not_opened(path: Path) -> No
     await grown(path.with_name("other.db"), 9)
     shutil.copy(path.with_name("other.db"), path)
     with pytest.raises(LogContradicted, match="it is one of the log"):
-        await EventLog.open(path, AT)
+        await open_log(path, AT)
     empty = path.with_name("empty.db")
     shutil.copy(checkpoint_path(path), checkpoint_path(empty))
     with pytest.raises(LogContradicted, match="the log is empty"):
-        await EventLog.open(empty, AT)
+        await open_log(empty, AT)
     with closing(sqlite3.connect(empty)) as database:
         assert list(database.execute("SELECT * FROM events")) == []
 
@@ -227,7 +228,7 @@ async def test_a_log_without_a_checkpoint_gets_one_when_it_grows(path: Path) -> 
     """A log of an earlier version has none."""
     await grown(path, 1)
     checkpoint_path(path).unlink()
-    await (await EventLog.open(path, AT)).close()
+    await (await open_log(path, AT)).close()
     assert not checkpoint_path(path).exists()  # nothing was synced in this process that it could tell
     await grown(path, 1)
 
@@ -254,19 +255,19 @@ async def test_a_checkpoint_that_can_not_be_read_is_kept_aside(
 async def test_with_a_key_checkpoints_are_signed(path: Path, tmp_path: Path) -> None:
     """The file holds a signature of the key; one that claims to be of the key and is not keeps the log shut."""
     keys = write_keys(tmp_path)
-    log = await EventLog.open(path, AT, keys.signer)
-    await log.append([entry(RUN, 1, started())])
+    log = await open_log(path, AT, keys.signer)
+    await append(log, [entry(RUN, 1, started())])
     await log.close()
 
     note = read_checkpoint(checkpoint_path(path))
     assert note
     assert keys.verifier.reject(note) is None
-    await (await EventLog.open(path, AT, keys.signer)).close()
+    await (await open_log(path, AT, keys.signer)).close()
 
     forged = note._replace(checkpoint=note.checkpoint._replace(at="2026-03-15T14:30:22.999999Z"))
     checkpoint_path(path).write_bytes(encode(forged))
     with pytest.raises(LogContradicted, match="its signature is wrong"):
-        await EventLog.open(path, AT, keys.signer)
+        await open_log(path, AT, keys.signer)
 
 
 async def test_a_key_may_come_later(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -274,8 +275,8 @@ async def test_a_key_may_come_later(path: Path, tmp_path: Path, caplog: pytest.L
     await grown(path, 1)
     keys = write_keys(tmp_path)
     with caplog.at_level(logging.WARNING, "matchspec.log"):
-        log = await EventLog.open(path, AT, keys.signer)
-    await log.append([entry(RUN, 9, scored(1))])
+        log = await open_log(path, AT, keys.signer)
+    await append(log, [entry(RUN, 9, scored(1))])
     await log.close()
 
     note = read_checkpoint(checkpoint_path(path))
@@ -318,7 +319,7 @@ def test_the_refusals_of_a_start_have_their_exit_codes(tmp_path: Path) -> None:
 
 async def grown_below(db: Path) -> None:
     """Make a log below folders that are not there yet."""
-    await (await EventLog.open(db, AT)).close()
+    await (await open_log(db, AT)).close()
     await grown(db, 1)
 
 

@@ -9,13 +9,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from facts import AT, RUN, entry, scored, started
+from facts import AT, RUN, append, entry, scored, started
 
 from domain.errors import LogError, LogUnavailable, LogUnreadable
 from domain.events import LogCreated
-from service.log import connection
 from service.log.event_log import Content, EventLog
-from service.log.reading import PAGE, PAGE_BYTES
+from service.log.opening import open_log
+from service.log.rows import PAGE, PAGE_BYTES
+from service.log.sqlite import connection
+from service.log.sqlite.event_log import SqliteLog
 
 OTHER = "run-20260315-143022-b000"
 TEXT = b'{"id":"ex-0"}\n'
@@ -29,9 +31,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def log(path: Path) -> AsyncIterator[EventLog]:
+async def log(path: Path) -> AsyncIterator[SqliteLog]:
     """A new log, open."""
-    opened = await EventLog.open(path, AT)
+    opened = await SqliteLog.open(path, AT)
     yield opened
     await opened.close()
 
@@ -39,8 +41,8 @@ async def log(path: Path) -> AsyncIterator[EventLog]:
 @pytest.fixture
 async def closed(path: Path) -> Path:
     """A log of three events and one content, closed."""
-    log = await EventLog.open(path, AT)
-    await log.append([entry(RUN, 1, started()), entry(RUN, 2, scored(0))], [Content(NAME, TEXT)])
+    log = await open_log(path, AT)
+    await append(log, [entry(RUN, 1, started()), entry(RUN, 2, scored(0))], [Content(NAME, TEXT)])
     await log.close()
     return path
 
@@ -54,7 +56,7 @@ def columns(path: Path) -> list[tuple[int, str, int, str]]:
 def refusal(path: Path) -> LogError:
     """Open a log that can't be opened, and give the error."""
     with pytest.raises(LogError) as caught:
-        asyncio.run(EventLog.open(path, AT))
+        asyncio.run(open_log(path, AT))
     return caught.value
 
 
@@ -62,7 +64,7 @@ async def test_the_first_event_is_the_format_and_a_random_id_of_the_log(tmp_path
     """A new log begins with log_created, format 1, in the run `log`; two logs have two ids."""
     ids = []
     for name in ("one.db", "two.db"):
-        log = await EventLog.open(tmp_path / name, AT)
+        log = await open_log(tmp_path / name, AT)
         (first,) = [recorded async for recorded in log.read_after(0)]
         await log.close()
         assert (first.position, first.run_id, first.version, first.at) == (1, "log", 1, AT)
@@ -78,16 +80,16 @@ async def test_opening_a_log_again_adds_nothing(closed: Path) -> None:
     """log_created stands only at the beginning, however often the log is opened."""
     before = columns(closed)
     for _ in range(3):
-        await (await EventLog.open(closed, AT)).close()
+        await (await open_log(closed, AT)).close()
 
     assert columns(closed) == before
 
 
 async def test_positions_count_over_the_log_and_versions_over_a_run(path: Path, log: EventLog) -> None:
     """Positions are 1, 2, 3, ... over the log, whatever runs and groups the events belong to."""
-    await log.append([entry(RUN, 1, started()), entry(OTHER, 1, started())])
-    await log.append([entry(OTHER, 2, scored(0))])
-    recorded = await log.append([entry(RUN, 2, scored(0)), entry(RUN, 3, scored(1))])
+    await append(log, [entry(RUN, 1, started()), entry(OTHER, 1, started())])
+    await append(log, [entry(OTHER, 2, scored(0))])
+    recorded = await append(log, [entry(RUN, 2, scored(0)), entry(RUN, 3, scored(1))])
 
     assert [(one.position, one.run_id, one.version) for one in recorded] == [(5, RUN, 2), (6, RUN, 3)]
     assert columns(path) == [
@@ -102,8 +104,8 @@ async def test_positions_count_over_the_log_and_versions_over_a_run(path: Path, 
 
 async def test_counting_goes_on_after_the_log_was_closed(closed: Path) -> None:
     """A log that is opened again is continued behind its last event."""
-    log = await EventLog.open(closed, AT)
-    (recorded,) = await log.append([entry(RUN, 3, scored(1))])
+    log = await open_log(closed, AT)
+    (recorded,) = await append(log, [entry(RUN, 3, scored(1))])
     await log.close()
 
     assert (recorded.position, recorded.version) == (4, 3)
@@ -112,8 +114,8 @@ async def test_counting_goes_on_after_the_log_was_closed(closed: Path) -> None:
 async def test_a_run_is_read_whole_over_many_pages(log: EventLog) -> None:
     """Reading gives every event once and in order, also beyond one page of the database."""
     count = 2 * PAGE + 1
-    await log.append([entry(RUN, version) for version in range(1, count + 1)])
-    await log.append([entry(OTHER, 1)])
+    await append(log, [entry(RUN, version) for version in range(1, count + 1)])
+    await append(log, [entry(OTHER, 1)])
 
     assert [one.version async for one in log.read_run(RUN)] == list(range(1, count + 1))
     assert [one.version async for one in log.read_run(RUN, after=count - 2)] == [count - 1, count]
@@ -124,7 +126,7 @@ async def test_a_page_is_bounded_by_its_bytes_too(log: EventLog) -> None:
     """Large events come in small pages, one at the least: five of 0.4 of a page's bytes in threes, a huge one alone."""
     large, huge = "x" * (PAGE_BYTES * 4 // 10), "x" * (2 * PAGE_BYTES)
     outputs = [huge, *[large] * 5]
-    await log.append([entry(RUN, version, scored(0, output=output)) for version, output in enumerate(outputs, 1)])
+    await append(log, [entry(RUN, version, scored(0, output=output)) for version, output in enumerate(outputs, 1)])
 
     pages = [[stored.version for stored in page] async for page in log.read_stored(RUN)]
     assert pages == [[1], [2, 3, 4], [5, 6]]
@@ -134,14 +136,14 @@ async def test_a_page_is_bounded_by_its_bytes_too(log: EventLog) -> None:
 
 async def test_the_last_version_of_a_run(log: EventLog) -> None:
     """It is that of its last event; a run that is not there has 0."""
-    await log.append([entry(RUN, 1, started()), entry(OTHER, 1, started()), entry(RUN, 2)])
+    await append(log, [entry(RUN, 1, started()), entry(OTHER, 1, started()), entry(RUN, 2)])
     assert [await log.last_version(run_id) for run_id in (RUN, OTHER, "none")] == [2, 1, 0]
 
 
 async def test_reading_gives_the_event_that_was_recorded(log: EventLog) -> None:
     """What is read back equals what was appended, texts of any script included."""
     event = scored(3, output="größer 🦉 \x00 \u2028")
-    appended = await log.append([entry(RUN, 1, event)])
+    appended = await append(log, [entry(RUN, 1, event)])
 
     assert [one async for one in log.read_run(RUN)] == appended
     assert appended[0].event == event
@@ -178,8 +180,8 @@ def test_the_database_refuses_every_change_from_any_connection(closed: Path, cha
 
 async def test_contents_are_kept_once_however_often_they_are_pinned(path: Path, log: EventLog) -> None:
     """Pinning the same bytes again adds no row and is no fault."""
-    await log.append([entry(RUN, 1, started())], [Content(NAME, TEXT), Content(NAME, TEXT)])
-    await log.append([], [Content(NAME, TEXT)])
+    await append(log, [entry(RUN, 1, started())], [Content(NAME, TEXT), Content(NAME, TEXT)])
+    await append(log, [], [Content(NAME, TEXT)])
 
     assert await log.read_content(NAME) == TEXT
     with closing(sqlite3.connect(path)) as database:
@@ -192,7 +194,7 @@ async def test_contents_that_are_missing_are_told_by_name(log: EventLog) -> None
         await log.read_content(NAME)
 
 
-async def test_the_writing_connection_syncs_every_commit(log: EventLog) -> None:
+async def test_the_writing_connection_syncs_every_commit(log: SqliteLog) -> None:
     """The log is written in WAL mode with synchronous=FULL (2): what was shown survives a power cut."""
     found = [
         row[0]
@@ -216,10 +218,10 @@ def test_a_connection_that_does_not_sync_as_asked_is_refused(path: Path, monkeyp
     assert "SQLite gave journal_mode=wal, synchronous=2" in str(refusal(path))
 
 
-async def test_readers_can_not_write(log: EventLog) -> None:
+async def test_readers_can_not_write(log: SqliteLog) -> None:
     """The connection that answers readers is read-only by itself."""
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await log._reading.execute("INSERT INTO contents VALUES (x'00', x'00')")
+    with pytest.raises(LogUnavailable, match="readonly"):
+        await log._rows.read("INSERT INTO contents VALUES (x'00', x'00')")
 
 
 def test_a_database_of_another_program_is_refused_and_not_touched(path: Path) -> None:
@@ -280,7 +282,7 @@ async def test_an_event_of_a_newer_version_stops_the_reader_with_a_sentence(clos
     with closing(sqlite3.connect(closed)) as database:
         database.execute(f"INSERT INTO events VALUES (4, '{RUN}', 3, 'example_cached', '{AT}', x'7B7D', x'00', x'00')")
         database.commit()
-    log = await EventLog.open(closed, AT)
+    log = await open_log(closed, AT)
 
     with pytest.raises(LogUnreadable, match=r"'example_cached', written by a newer matchspec: upgrade"):
         _ = [one async for one in log.read_run(RUN)]
@@ -300,7 +302,7 @@ def test_a_folder_in_the_logs_place_is_told(tmp_path: Path) -> None:
 async def test_the_logs_folder_is_made(tmp_path: Path) -> None:
     """A path below folders that are not there yet is fine."""
     path = tmp_path / "a" / "b" / "matchspec.db"
-    await (await EventLog.open(path, AT)).close()
+    await (await open_log(path, AT)).close()
 
     assert columns(path) == [(1, "log", 1, "log_created")]
 
@@ -310,15 +312,15 @@ async def test_a_log_that_is_locked_can_be_written_again_after_reopening(
 ) -> None:
     """A commit that another program keeps from happening is an error, and leaves neither event nor content."""
     monkeypatch.setattr(connection, "_BUSY_MS", 20)
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         with pytest.raises(LogUnavailable, match="the log can't be written: database is locked"):
-            await log.append([entry(RUN, 1, started())], [Content(NAME, TEXT)])
+            await append(log, [entry(RUN, 1, started())], [Content(NAME, TEXT)])
         database.execute("ROLLBACK")
 
     await log.reopen()
-    (recorded,) = await log.append([entry(RUN, 1, started())])
+    (recorded,) = await append(log, [entry(RUN, 1, started())])
 
     assert recorded.position == 2
     assert columns(path) == [(1, "log", 1, "log_created"), (2, RUN, 1, "started")]
@@ -335,24 +337,24 @@ async def test_a_log_is_not_reopened_while_there_is_no_room(path: Path, log: Eve
     resource.setrlimit(resource.RLIMIT_FSIZE, (full, free[1]))
     try:
         with pytest.raises(LogUnavailable):
-            await log.append([entry(RUN, 1, started())])
+            await append(log, [entry(RUN, 1, started())])
         with pytest.raises(LogUnavailable):
             await log.reopen()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, free)
 
     await log.reopen()
-    await log.append([entry(RUN, 1, started())])
+    await append(log, [entry(RUN, 1, started())])
 
     assert columns(path) == [(1, "log", 1, "log_created"), (2, RUN, 1, "started")]
 
 
 async def test_a_repeated_version_is_refused_whole(path: Path, log: EventLog) -> None:
     """An event over an existing (run, version) takes the whole append with it, so that a repeat is harmless."""
-    await log.append([entry(RUN, 1, started())])
+    await append(log, [entry(RUN, 1, started())])
 
     with pytest.raises(LogUnavailable, match="append-only"):
-        await log.append([entry(RUN, 2, scored(0)), entry(RUN, 1, started())], [Content(NAME, TEXT)])
+        await append(log, [entry(RUN, 2, scored(0)), entry(RUN, 1, started())], [Content(NAME, TEXT)])
 
     assert columns(path) == [(1, "log", 1, "log_created"), (2, RUN, 1, "started")]
     with pytest.raises(LogUnreadable):
@@ -361,17 +363,17 @@ async def test_a_repeated_version_is_refused_whole(path: Path, log: EventLog) ->
 
 async def test_a_refused_append_leaves_the_log_free_for_the_next(path: Path, log: EventLog) -> None:
     """Nothing of a refused append stays open: another process may look, and the next append is taken."""
-    await log.append([entry(RUN, 1, started())])
+    await append(log, [entry(RUN, 1, started())])
     with pytest.raises(LogUnavailable):
-        await log.append([entry(RUN, 1, started())])
-    await log.append([entry(RUN, 2, scored(0))])
+        await append(log, [entry(RUN, 1, started())])
+    await append(log, [entry(RUN, 2, scored(0))])
     assert [row[:3] for row in columns(path)] == [(1, "log", 1), (2, RUN, 1), (3, RUN, 2)]
 
 
 async def test_an_append_that_nobody_waits_for_any_more_is_whole(path: Path) -> None:
     """Cancelling the task that appends leaves no open transaction behind: all of it is there."""
-    log = await EventLog.open(path, AT)
-    appending = asyncio.create_task(log.append([entry(RUN, version) for version in range(1, 101)]))
+    log = await open_log(path, AT)
+    appending = asyncio.create_task(append(log, [entry(RUN, version) for version in range(1, 101)]))
     await asyncio.sleep(0)
     appending.cancel()
     with pytest.raises(asyncio.CancelledError):

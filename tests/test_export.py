@@ -23,7 +23,7 @@ from running import HTTP, Document, FakeModel, log_of, serving
 
 from domain.export import LEAVES
 from service.log.exporting import Export
-from service.log.reading import LogReader
+from service.log.opening import connect_reader
 
 LONG = bool(os.environ.get("MATCHSPEC_TEST_LONG"))
 CHANGES = 1_500 if LONG else 400
@@ -250,7 +250,7 @@ async def test_a_run_beside_a_live_server_as_it_stands(tmp_path: Path, program: 
         async with asyncio.timeout(20):
             while (await client.get(run_id))["progress"]["completed"] < 2:
                 await asyncio.sleep(0.002)
-        reader = await LogReader.open_to_read(log_of(config))
+        reader = await connect_reader(log_of(config))
         exported = Export(reader, run_id)
         content = b"".join([line async for line in exported.lines()])
         await reader.close()
@@ -278,7 +278,7 @@ async def test_many_events_of_others_stand_in_lines_of_a_thousand(tmp_path: Path
         await client.run(suite="many")
         thinks.set()
         await client.over(run_id)
-        reader = await LogReader.open_to_read(log_of(config))
+        reader = await connect_reader(log_of(config))
         lines = [line async for line in Export(reader, run_id).lines()]
         await reader.close()
     leaves = [json.loads(line)["leaves"] for line in lines if line.startswith(b'{"leaves":')]

@@ -11,19 +11,20 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from facts import AT, RUN, entry, started
+from facts import AT, RUN, append, entry, started
 
 from domain.errors import LogInUse, LogUnavailable, LogUnreadable
-from service.log.event_log import EventLog
+from service.log.opening import open_log
+from service.log.sqlite.event_log import SqliteLog
 
 REPOSITORY = Path(__file__).parent.parent
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from service.log.event_log import EventLog
+from service.log.opening import open_log
 
 async def hold():
-    log = await EventLog.open(Path(sys.argv[1]), "2026-03-15T14:30:22.000001Z")
+    log = await open_log(Path(sys.argv[1]), "2026-03-15T14:30:22.000001Z")
     print("held", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await log.close()
@@ -48,7 +49,7 @@ def holding(path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 async def open_and_close(path: Path, *, tell: bool = True) -> bool:
     """Open a log, perhaps tell its runs of a crash, and close it; gives whether the process before crashed."""
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     log.crash_told = tell
     await log.close()
     return log.crashed
@@ -59,7 +60,7 @@ async def test_a_second_process_is_told_which_one_holds_the_log(tmp_path: Path) 
     path = tmp_path / "matchspec.db"
     with holding(path) as process:
         with pytest.raises(LogInUse) as caught:
-            await EventLog.open(path, AT)
+            await open_log(path, AT)
 
         assert f"{path} is in use by process {process.pid}, since 2026-03-15T14:30:22" in str(caught.value)
         assert process.poll() is None
@@ -68,11 +69,11 @@ async def test_a_second_process_is_told_which_one_holds_the_log(tmp_path: Path) 
 async def test_a_log_under_another_name_is_the_same_log(tmp_path: Path) -> None:
     """A link to a log that is held is held, too."""
     path, link = tmp_path / "matchspec.db", tmp_path / "link.db"
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
     link.symlink_to(path)
 
     with pytest.raises(LogInUse, match=f"process {os.getpid()},"):
-        await EventLog.open(link, AT)
+        await open_log(link, AT)
     await log.close()
 
 
@@ -95,15 +96,15 @@ async def test_a_log_is_held_itself(tmp_path: Path, disguise: Callable[[Path], P
     path = tmp_path / "matchspec.db"
     with holding(path) as process:
         with pytest.raises(LogInUse, match="in use by another process"):
-            await EventLog.open(disguise(path), AT)
+            await open_log(disguise(path), AT)
         assert process.poll() is None
 
 
 async def test_readers_may_always_read(tmp_path: Path) -> None:
     """Another program reads the log while it is written."""
     path = tmp_path / "matchspec.db"
-    log = await EventLog.open(path, AT)
-    await log.append([entry(RUN, 1, started())])
+    log = await open_log(path, AT)
+    await append(log, [entry(RUN, 1, started())])
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
         assert list(database.execute("SELECT count(*) FROM events")) == [(2,)]
     await log.close()
@@ -160,7 +161,7 @@ async def test_a_start_that_ends_in_the_middle_does_not_hide_a_crash(
     with monkeypatch.context() as patched:
         patched.setattr(os, call, fail)
         with pytest.raises(LogUnavailable, match="lock: Input/output error"):
-            await EventLog.open(path, AT)
+            await open_log(path, AT)
 
     assert await open_and_close(path) is True
 
@@ -170,7 +171,7 @@ async def test_an_end_that_can_not_be_written_counts_as_a_crash(
 ) -> None:
     """Closing a log whose lock file can't be emptied is no error; the next process is told of a crash."""
     path = tmp_path / "matchspec.db"
-    log = await EventLog.open(path, AT)
+    log = await open_log(path, AT)
 
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -187,7 +188,7 @@ async def test_a_start_that_was_refused_does_not_hide_a_crash(tmp_path: Path) ->
     path = tmp_path / "matchspec.db"
     with holding(path) as process:
         with pytest.raises(LogInUse):
-            await EventLog.open(path, AT)
+            await open_log(path, AT)
         process.kill()
         process.wait()
 
@@ -197,7 +198,7 @@ async def test_a_start_that_was_refused_does_not_hide_a_crash(tmp_path: Path) ->
 async def test_a_log_that_is_closed_at_this_moment_is_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """How the process before ended is looked at once the lock is ours, not while that process may still let go."""
     path = tmp_path / "matchspec.db"
-    first = await EventLog.open(path, AT)
+    first = await SqliteLog.open(path, AT)
     flock = fcntl.flock
     open_yet = [first]
 
@@ -207,9 +208,9 @@ async def test_a_log_that_is_closed_at_this_moment_is_no_crash(tmp_path: Path, m
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", close_first)
-    second = await EventLog.open(path, AT)
+    second = await SqliteLog.open(path, AT)
     await second.close()
-    await first._reading.close()
+    await first._rows.close()
     await first._writing.close()
 
     assert second.crashed is False
@@ -220,7 +221,7 @@ async def test_a_log_that_can_not_be_opened_is_not_held(tmp_path: Path) -> None:
     path = tmp_path / "matchspec.db"
     path.write_text("no database")
     with pytest.raises(LogUnreadable):
-        await EventLog.open(path, AT)
+        await open_log(path, AT)
     path.unlink()
 
     assert await open_and_close(path) is False

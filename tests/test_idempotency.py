@@ -229,7 +229,7 @@ async def test_a_client_that_goes_away_leaves_a_run_that_ends(tmp_path: Path, mo
     config = write_project(tmp_path)
     async with serving(config) as client:
         log = client.service.writer._log
-        append, begun, gate = log.append, asyncio.Event(), asyncio.Event()
+        append, begun, gate = log._commit, asyncio.Event(), asyncio.Event()
 
         async def append_late(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
             if events:
@@ -237,7 +237,7 @@ async def test_a_client_that_goes_away_leaves_a_run_that_ends(tmp_path: Path, mo
                 await gate.wait()
             return await append(events, contents)
 
-        monkeypatch.setattr(log, "append", append_late)
+        monkeypatch.setattr(log, "_commit", append_late)
         first = asyncio.create_task(post(client, "a", suite="qa"))
         await begun.wait()
         first.cancel()
@@ -271,7 +271,7 @@ def is_start(task: asyncio.Task[Any]) -> bool:
 
 def fail_starts(log: EventLog, monkeypatch: pytest.MonkeyPatch, faults: Sequence[str]) -> None:
     """Let the commits of new runs fail in turn: before they happen, or after; any other word is no fault."""
-    append, left = log.append, iter(faults)
+    append, left = log._commit, iter(faults)
 
     async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
         fault = next(left, "") if any(event.version == 1 for event in events) else ""
@@ -282,7 +282,7 @@ def fail_starts(log: EventLog, monkeypatch: pytest.MonkeyPatch, faults: Sequence
             raise LogUnavailable("the sync failed")
         return recorded
 
-    monkeypatch.setattr(log, "append", fail)
+    monkeypatch.setattr(log, "_commit", fail)
 
 
 async def until_answered(client: Client, key: str, name: str) -> httpx.Response:

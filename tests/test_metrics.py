@@ -16,7 +16,8 @@ from services import SHORT, Services, judge, similar
 
 from domain.errors import LogUnavailable
 from service.graders import service_call
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Content, NewEvent
+from service.log.sqlite.event_log import SqliteLog
 from service.measures import MOST_ENDPOINTS, OTHERS, Histogram, Measures
 
 Samples = dict[tuple[str, str], float]
@@ -187,27 +188,27 @@ def test_the_metrics_need_the_key_and_readiness_does_not(tmp_path: Path) -> None
 
 async def test_a_server_that_can_not_record_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with the reason while the log can't be written, also to starts; 200 when it can again, 503 when it stops."""
-    real, broken = EventLog.append, asyncio.Event()
+    real, broken = SqliteLog._commit, asyncio.Event()
 
-    async def append(log: EventLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> object:
+    async def append(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> object:
         if broken.is_set():
             raise LogUnavailable("the log can't be written: disk full")
         return await real(log, events, contents)
 
-    async def fails(_log: EventLog) -> None:
+    async def fails(_log: SqliteLog) -> None:
         if broken.is_set():
             raise LogUnavailable
 
-    monkeypatch.setattr(EventLog, "append", append)
+    monkeypatch.setattr(SqliteLog, "_commit", append)
     async with serving(write_project(tmp_path)) as client:
         first = await client.http.get("/ready")
-        reopen = EventLog.reopen
-        monkeypatch.setattr(EventLog, "reopen", fails)
+        reopen = SqliteLog.reopen
+        monkeypatch.setattr(SqliteLog, "reopen", fails)
         broken.set()
         refused = [await client.post(), await client.post()]
         second = await client.http.get("/ready")
         writable = (await metrics(client))["matchspec_log_writable", ""]
-        monkeypatch.setattr(EventLog, "reopen", reopen)
+        monkeypatch.setattr(SqliteLog, "reopen", reopen)
         broken.clear()
         async with asyncio.timeout(10):
             while (third := await client.http.get("/ready")).status_code != 200:

@@ -10,7 +10,7 @@ from facts import AT
 from made_logs import make_log
 
 from domain.errors import InvalidFiles, LogUnavailable
-from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.log.signing import VARIABLE, load_signer
 
 pytestmark = pytest.mark.timeout(60)
@@ -48,7 +48,7 @@ async def test_a_start_is_refused(folder: Path, ending: str, kind: str) -> None:
     """A sentence says that it is no file."""
     make(folder / ".matchspec" / f"matchspec.db{ending}", kind)
     with pytest.raises(LogUnavailable, match=r"not a regular file|Is a directory"):
-        await EventLog.open(folder / ".matchspec" / "matchspec.db", AT)
+        await open_log(folder / ".matchspec" / "matchspec.db", AT)
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-journal", ".checkpoint"])
@@ -64,7 +64,7 @@ def test_verify_tells_it(folder: Path, ending: str) -> None:
 async def test_a_pipe_where_the_next_checkpoint_is_written_stops_nothing(folder: Path) -> None:
     """The log opens, and closes again."""
     make(folder / ".matchspec" / "matchspec.db.checkpoint.new", "pipe")
-    log = await EventLog.open(folder / ".matchspec" / "matchspec.db", AT)
+    log = await open_log(folder / ".matchspec" / "matchspec.db", AT)
     await log.close()
 
 

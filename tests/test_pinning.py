@@ -16,7 +16,8 @@ from domain.events import Recorded
 from domain.plan import Plan
 from service.execution import queue, starting
 from service.execution.runner import Runner
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Content, NewEvent
+from service.log.sqlite.event_log import SqliteLog
 
 
 @pytest.fixture
@@ -238,13 +239,13 @@ async def test_a_large_dataset_without_any_match_ends_the_run(tmp_path: Path) ->
 async def test_a_dataset_is_stored_in_bounded_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """30 MB of examples reach the log in transactions of at most 8 MB, in blocks of at most 1 MB."""
     sizes: list[list[int]] = []
-    append = EventLog.append
+    append = SqliteLog._commit
 
-    async def measured(log: EventLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+    async def measured(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
         sizes.append([len(content.content) for content in contents])
         return await append(log, events, contents)
 
-    monkeypatch.setattr(EventLog, "append", measured)
+    monkeypatch.setattr(SqliteLog, "_commit", measured)
     rows = [{"id": f"ex-{n}", "input": str(n) * 100_000, "expected": ""} for n in range(100, 200)]
     config = write_project(tmp_path, examples=rows, model={"type": "noop"})
     async with serving(config) as client:

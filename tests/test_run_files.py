@@ -14,7 +14,7 @@ from project import examples, suite, write_project
 from running import serving
 
 from domain.errors import LogUnavailable
-from service.log.event_log import EventLog
+from service.log.sqlite.event_log import SqliteLog
 
 
 def test_results_are_named_after_suite_and_start(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_run_that_could_record_nothing_leaves_no_log(tmp_path: Path, monkeypat
     async def full(*_: object) -> NoReturn:
         raise LogUnavailable("the log can't be written: database or disk is full")
 
-    monkeypatch.setattr(EventLog, "append", full)
+    monkeypatch.setattr(SqliteLog, "_commit", full)
     called = call(tmp_path, "run")
     assert (called.code, called.stderr) == (3, "matchspec: the log can't be written: database or disk is full\n")
     assert list((tmp_path / ".matchspec" / "runs").iterdir()) == []

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from facts import append
 from live import check_problem
 from project import examples, suite, write_config, write_harness, write_project
 from run_events import finished, pinned, scored, started
@@ -13,8 +14,9 @@ from running import HTTP, Client, FakeModel, log_of, serving
 
 from domain import codec
 from domain.events import Event
-from service.log.event_log import EventLog, NewEvent
-from service.log.reading import PAGE, LogReader
+from service.log.event_log import NewEvent
+from service.log.opening import connect_reader, open_log
+from service.log.rows import PAGE
 
 AT = "2026-03-15T14:30:22.123456Z"
 RUN = "run-20260315-143022-a3f7"
@@ -100,10 +102,10 @@ async def test_head_and_runs_that_are_not_there(tmp_path: Path) -> None:
 async def test_a_body_on_several_lines_comes_on_one(tmp_path: Path) -> None:
     """A log may be written by any program: line breaks between the tokens of a body become spaces."""
     config = write_project(tmp_path)
-    log = await EventLog.open(log_of(config), AT)
+    log = await open_log(log_of(config), AT)
     events: list[Event] = [started(pinned(rows=1)), scored(0, scores={"exact_match": 1.0}), finished()]
     bodies = [codec.encode(event).replace(b',"', b',\r\n "') for event in events]
-    await log.append([NewEvent(RUN, v, AT, events[v - 1], bodies[v - 1]) for v in (1, 2, 3)])
+    await append(log, [NewEvent(RUN, v, AT, events[v - 1], bodies[v - 1]) for v in (1, 2, 3)])
     await log.close()
 
     async with serving(config) as client:
@@ -114,12 +116,12 @@ async def test_a_body_on_several_lines_comes_on_one(tmp_path: Path) -> None:
 
 async def test_a_slow_reader_holds_no_transaction(tmp_path: Path) -> None:
     """Between two pages the write-ahead log can be cut back to nothing, and what is written then is not waited for."""
-    log = await EventLog.open(tmp_path / "m.db", AT)
-    await log.append([NewEvent(RUN, v, AT, scored(v), codec.encode(scored(v))) for v in range(1, PAGE + 2)])
-    reader = await LogReader.open_to_read(log.path)
+    log = await open_log(tmp_path / "m.db", AT)
+    await append(log, [NewEvent(RUN, v, AT, scored(v), codec.encode(scored(v))) for v in range(1, PAGE + 2)])
+    reader = await connect_reader(tmp_path / "m.db")
     pages = reader.read_stored(RUN)
     first = await anext(pages)
-    with closing(sqlite3.connect(log.path)) as database:
+    with closing(sqlite3.connect(tmp_path / "m.db")) as database:
         cut_back = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     rest = [stored.version async for page in pages for stored in page]
     await reader.close()

@@ -13,7 +13,8 @@ from running import HTTP, Document, FakeModel, logged, serving
 from domain.errors import LogUnavailable
 from domain.events import Recorded
 from service.execution.queue import Limits
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Content, NewEvent
+from service.log.sqlite.event_log import SqliteLog
 
 TIMES = {"run_id", "started_at", "finished_at", "duration_seconds", "latency_ms", "log"}
 
@@ -240,10 +241,10 @@ async def test_the_order_of_completion_changes_nothing(tmp_path: Path, concurren
 @pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
 async def test_a_failing_log_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed: bool) -> None:
     """Commits that fail now and then: the run waits, asks nobody twice, and ends with its verdict."""
-    append = EventLog.append
+    append = SqliteLog._commit
     count = 0
 
-    async def unsure(log: EventLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+    async def unsure(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
         nonlocal count
         count += 1
         fails = count > 5 and count % 4 == 0
@@ -254,7 +255,7 @@ async def test_a_failing_log_costs_no_answer(tmp_path: Path, monkeypatch: pytest
             raise LogUnavailable("no answer from the disk")
         return recorded
 
-    monkeypatch.setattr(EventLog, "append", unsure)
+    monkeypatch.setattr(SqliteLog, "_commit", unsure)
     config = write_project(tmp_path, examples=examples(40), model=HTTP)
     model = FakeModel()
     async with serving(config, model) as client:

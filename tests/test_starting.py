@@ -302,7 +302,7 @@ async def test_a_run_that_was_recorded_though_its_commit_failed_ends_by_itself(
     config = write_project(tmp_path, examples=examples(3))
     async with serving(config) as client:
         log = client.service.writer._log
-        append = log.append
+        append = log._commit
 
         async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
             recorded = await append(events, contents)
@@ -311,7 +311,7 @@ async def test_a_run_that_was_recorded_though_its_commit_failed_ends_by_itself(
                 raise LogUnavailable("the sync failed")
             return recorded
 
-        monkeypatch.setattr(log, "append", fail)
+        monkeypatch.setattr(log, "_commit", fail)
         problem(await client.post(), 503, "log-unavailable")
         await client.service.writer.writable()
         (found,) = (await client.http.get("/results")).json()["runs"]

@@ -19,9 +19,9 @@ from made_logs import make_log
 from tampering import close_up, count, insert, past_the_triggers, rechain
 
 from domain.checkpoint import encode
-from service.log import verifying
+from service.log import storage
 from service.log.checkpoint_file import checkpoint_path, read_checkpoint, write_checkpoint
-from service.log.event_log import EventLog
+from service.log.opening import open_log
 from service.log.signing import VARIABLE
 
 WHOLE = re.compile(r"1 log, [\d,]+ events: nothing altered\n$")
@@ -353,7 +353,7 @@ def test_an_index_that_lacks_a_run_is_told(folder: Path) -> None:
 def test_a_log_is_read_in_pages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small the pages are, every event is checked, and a change behind many of them is found."""
     for size in (1, 2, 7):
-        monkeypatch.setattr(verifying, "PAGE", size)
+        monkeypatch.setattr(storage, "PAGE", size)
         assert WHOLE.search(call(folder, "verify").stdout)
     with past_the_triggers(db_of(folder)) as log:
         last = count(log)
@@ -365,7 +365,7 @@ def test_a_log_is_checked_while_it_is_written(folder: Path) -> None:
     """A server that holds the log, and has part of it in its WAL, keeps nobody from checking it."""
 
     async def check_beside() -> Called:
-        log = await EventLog.open(db_of(folder), AT)
+        log = await open_log(db_of(folder), AT)
         try:
             return await asyncio.to_thread(call, folder, "verify")
         finally:
@@ -592,7 +592,7 @@ def test_a_log_that_is_in_use_can_not_be_accepted(folder: Path) -> None:
     """The server that holds it is named."""
 
     async def accept_beside() -> Called:
-        log = await EventLog.open(db_of(folder), AT)
+        log = await open_log(db_of(folder), AT)
         try:
             return await asyncio.to_thread(call, folder, "verify", "--accept")
         finally:

@@ -19,6 +19,7 @@ from domain.times import stamp
 from projections.views import Views
 from service import writer as writer_module
 from service.log.event_log import Content, EventLog, NewEvent
+from service.log.opening import open_log
 from service.writer import Command, Writer
 
 OTHER = "run-20260315-143022-b000"
@@ -34,7 +35,7 @@ class Desk:
         self.views = views
         self.writer = writer
         self.appends: list[int] = []
-        self._append = log.append
+        self._append = log._commit
 
     def watch(self, before: Callable[[], None] = lambda: None, after: Callable[[], None] = lambda: None) -> None:
         """Note the size of every append, and look around before it and after its commit."""
@@ -46,7 +47,7 @@ class Desk:
             after()
             return recorded
 
-        self.log.append = append  # type: ignore[method-assign]
+        self.log._commit = append  # type: ignore[method-assign]
 
     def completed(self, run_id: str = RUN) -> int | None:
         """How many examples a reader sees."""
@@ -80,7 +81,7 @@ class Desk:
 @asynccontextmanager
 async def open_desk(path: Path) -> AsyncIterator[Desk]:
     """Open a log and its writer, and close them as the service does."""
-    log = await EventLog.open(path, stamp(NOW))
+    log = await open_log(path, stamp(NOW))
     views = Views()
     writer = Writer(log, views, lambda: NOW)
     await writer.open()
@@ -231,7 +232,7 @@ async def test_a_failed_commit_is_told_and_gone_over(
     """A fault before or after the commit: callers get LogUnavailable, what readers see is what the log holds."""
     await desk.writer.do(RUN, begin())
     await desk.writer.do(RUN, record(0))
-    append = desk.log.append
+    append = desk.log._commit
 
     async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
         monkeypatch.undo()
@@ -239,7 +240,7 @@ async def test_a_failed_commit_is_told_and_gone_over(
             await append(events, contents)
         raise LogUnavailable("disk full")
 
-    monkeypatch.setattr(desk.log, "append", fail)
+    monkeypatch.setattr(desk.log, "_commit", fail)
     commands = [desk.writer.do(RUN, record(1)), desk.writer.do(RUN, record(2)), desk.writer.do(OTHER, begin())]
     answers = await asyncio.gather(*commands, return_exceptions=True)
 
@@ -273,7 +274,7 @@ async def test_a_fault_that_lasts_is_waited_out(desk: Desk, monkeypatch: pytest.
         monkeypatch.undo()
         await reopen()
 
-    monkeypatch.setattr(desk.log, "append", fail)
+    monkeypatch.setattr(desk.log, "_commit", fail)
     monkeypatch.setattr(desk.log, "reopen", reopen_late)
     for _ in range(2):
         with pytest.raises(LogUnavailable, match=r"^disk full$"):
@@ -341,13 +342,13 @@ async def test_opening_a_log_gives_the_views_and_states_that_were_there(tmp_path
 async def test_contents_are_stored_in_bounded_groups(desk: Desk) -> None:
     """Five contents of 3 MB that wait together are committed in transactions of at most 8 MB each."""
     sizes: list[int] = []
-    append = desk.log.append
+    append = desk.log._commit
 
     async def measure(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
         sizes.append(sum(len(content.content) for content in contents))
         return await append(events, contents)
 
-    desk.log.append = measure  # type: ignore[method-assign]
+    desk.log._commit = measure  # type: ignore[method-assign]
     texts = [bytes([number]) * 3_000_000 for number in range(5)]
     await asyncio.gather(*(desk.writer.store([Content(digest(text), text)]) for text in texts))
 

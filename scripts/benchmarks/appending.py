@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from domain import codec
 from domain.run import record_score, start
 from domain.times import stamp
 from projections.views import Views
-from service.log.event_log import EventLog, NewEvent
+from service.log import event_log
+from service.log.event_log import NewEvent
+from service.log.opening import open_log
 from service.writer import Writer
 
 Append = Callable[[int], Awaitable[None]]
@@ -35,7 +38,7 @@ Append = Callable[[int], Awaitable[None]]
 @asynccontextmanager
 async def writer(path: Path, events: int) -> AsyncIterator[Append]:
     """The writer of a run under way."""
-    log = await EventLog.open(path, stamp(datetime.now(UTC)))
+    log = await open_log(path, stamp(datetime.now(UTC)))
     writing = Writer(log, Views(), lambda: datetime.now(UTC))
     await writing.open()
     await writing.do(RUN, lambda run, _: start(run, make_started(events)))
@@ -81,14 +84,15 @@ async def append_by_producers(way: str, producers: int, events: int, path: Path)
 
 async def append_groups(producers: int, events: int, path: Path) -> list[float]:
     """All events in groups, one after another; gives for how long each was waited for."""
-    log = await EventLog.open(path, stamp(datetime.now(UTC)))
+    log = await open_log(path, stamp(datetime.now(UTC)))
     waited: list[float] = []
     versions = count(1)
     for first in range(0, events, producers):
         began = time.monotonic()
         scores = [make_score(row) for row in range(first, min(first + producers, events))]
         at = stamp(datetime.now(UTC))
-        await log.append([NewEvent(RUN, next(versions), at, score, codec.encode(score)) for score in scores])
+        group = [NewEvent(RUN, next(versions), at, score, codec.encode(score)) for score in scores]
+        await log.append(partial(event_log.Append, group))
         waited += [time.monotonic() - began] * len(scores)
     await log.close()
     return waited

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks.projects import QUESTION
 from domain import codec
 from domain.events import Event, ExampleScored, Finished, PinnedHarness, Started
 from domain.times import stamp
-from service.log.event_log import EventLog, NewEvent
+from service.log.event_log import Append, NewEvent
+from service.log.opening import open_log
 
 RUN = "run-20260315-143022-0000"
 GROUP = 1_000
@@ -18,16 +20,16 @@ SCORES = {"exact_match": 1.0, "contains": 1.0, "brief": 1.0}
 async def make_log(path: Path, runs: int, scores: int) -> int:
     """Write a log of finished runs with so many scores each; gives the number of its events."""
     at = stamp(datetime.now(UTC))
-    log = await EventLog.open(path, at)
+    log = await open_log(path, at)
     group: list[NewEvent] = []
     for number in range(runs):
         run_id = f"run-20260315-{number // 65_536:06d}-{number % 65_536:04x}"
         for version, event in enumerate(_events(scores), 1):
             group.append(NewEvent(run_id, version, at, event, codec.encode(event)))
         if len(group) >= GROUP:
-            await log.append(group)
+            await log.append(partial(Append, group))
             group = []
-    await log.append(group)
+    await log.append(partial(Append, group))
     events = log.head.position
     await log.close()
     return events

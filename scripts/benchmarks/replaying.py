@@ -19,14 +19,13 @@ import uvloop
 from domain.events import TYPES, ExampleScored
 from domain.times import stamp
 from projections.views import Views
-from service.log.event_log import EventLog
-from service.log.reading import LogReader
+from service.log.opening import connect_reader, open_log
 from service.writer import Writer
 
 
 async def views(path: Path) -> int:
     """Fold every event into the views; gives how many there were."""
-    log, shown = await LogReader.open_to_read(path), Views()
+    log, shown = await connect_reader(path), Views()
     async for recorded in log.read_after(0):
         shown.apply(recorded)
     await log.close()
@@ -47,7 +46,7 @@ async def bare(path: Path) -> int:
 
 async def open_it(path: Path) -> int:
     """Open the log to write, and fold what a start folds; gives how many events it has."""
-    log = await EventLog.open(path, stamp(datetime.now(UTC)))
+    log = await open_log(path, stamp(datetime.now(UTC)))
     writer = Writer(log, Views(), lambda: datetime.now(UTC))
     await writer.open()
     await writer.close()

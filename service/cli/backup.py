@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from domain.errors import MatchspecError
+from domain.errors import MatchspecError, Refused
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.past_runs import find_logs
 from service.cli.places import Places
 from service.cli.saying import say
-from service.log.backup import back_up
+from service.log.sqlite.backup import back_up
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,10 @@ def backup(options: Options) -> int:
     try:
         set_up_logging(os.environ)
         log = find_logs(options.config, options.db, Places(os.environ, Path.cwd(), Path.home())).server_log
+        if not isinstance(log, Path):
+            raise Refused(
+                f"the log {log} is backed up as its database is, with pg_dump; `matchspec copy` makes a file of it"
+            )
         if not log.is_file():
             raise MatchspecError(f"there is no log {log}")
         copied = back_up(log, Path.cwd() / options.file, force=options.force)

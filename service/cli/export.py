@@ -12,9 +12,10 @@ from domain.errors import MatchspecError, Refused
 from service.cli.failures import tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.past_runs import find_log_of, find_logs, open_log
+from service.cli.past_runs import find_log_of, find_logs
 from service.cli.places import Places
 from service.log.exporting import Export
+from service.log.opening import open_reader
 
 STANDARD_OUTPUT = "-"
 
@@ -43,7 +44,7 @@ async def _export(options: Options, environment: Mapping[str, str], cwd: Path, h
     if name != STANDARD_OUTPUT and not options.force and (cwd / name).exists():
         raise Refused(f"{name} is there already; --force overwrites it")
     logs = find_logs(options.config, options.db, Places(environment, cwd, home))
-    async with open_log(await find_log_of(logs, options.run)) as reader:
+    async with open_reader(await find_log_of(logs, options.run)) as reader:
         exported = Export(reader, options.run)
         if name == STANDARD_OUTPUT:
             await _print(exported.lines())

@@ -14,6 +14,8 @@ from projections.views import Views
 from service.api import documents
 from service.cli.places import Places, find_config_if_any, find_server_log
 from service.cli.run_here import find_run_log
+from service.log.address import LogAddress
+from service.log.opening import is_there, open_reader
 from service.log.reading import LogReader
 from service.results import ResultReader
 
@@ -30,16 +32,16 @@ class PastRun(NamedTuple):
 class _Found(NamedTuple):
     started_at: str
     run_id: str
-    log: Path
+    log: LogAddress
 
 
 class RunLogs(NamedTuple):
     """Where runs of the past are: in logs of their own below folders, and in a server's log."""
 
     folders: Sequence[Path]
-    server_log: Path
+    server_log: LogAddress
 
-    async def find(self, run_id: str) -> Path | None:
+    async def find(self, run_id: str) -> LogAddress | None:
         """Find the log that holds a run."""
         found = await _find(self.folders, self.server_log, run_id)
         return found.log if found else None
@@ -62,11 +64,11 @@ async def read_past_run(logs: RunLogs, run_id: str | None) -> PastRun:
     found = await _find(*logs, run_id) if run_id else await _find_newest(*logs)
     if found is None:
         raise _not_found(logs, run_id)
-    async with open_log(found.log) as reader:
+    async with open_reader(found.log) as reader:
         return await _read(reader, found.run_id)
 
 
-async def find_log_of(logs: RunLogs, run_id: str) -> Path:
+async def find_log_of(logs: RunLogs, run_id: str) -> LogAddress:
     """Find the log that holds a run, over or not; RunNotFound where none does."""
     log = await logs.find(run_id)
     if log is None:
@@ -74,7 +76,7 @@ async def find_log_of(logs: RunLogs, run_id: str) -> Path:
     return log
 
 
-def list_logs(logs: RunLogs, *, with_own: bool = True) -> list[Path]:
+def list_logs(logs: RunLogs, *, with_own: bool = True) -> list[LogAddress]:
     """List the logs that are there, the server's first; RunNotFound where there is none."""
     own = [log for folder in dict.fromkeys(logs.folders) for log in _run_logs(folder)] if with_own else []
     found = [*_existing(logs.server_log), *own]
@@ -83,11 +85,11 @@ def list_logs(logs: RunLogs, *, with_own: bool = True) -> list[Path]:
     return found
 
 
-async def find_any_log(logs: RunLogs, run_id: str) -> Path:
+async def find_any_log(logs: RunLogs, run_id: str) -> LogAddress:
     """Find the log that holds any event of a run, also where it never started; RunNotFound where none does."""
     own = find_run_log(logs.folders, run_id)
     for log in [own] if own else _existing(logs.server_log):
-        async with open_log(log) as reader:
+        async with open_reader(log) as reader:
             if run_id != LOG and await reader.last_version(run_id):
                 return log
     raise _not_found(logs, run_id)
@@ -103,7 +105,7 @@ def _not_found(logs: RunLogs, run_id: str | None) -> RunNotFound:
     return RunNotFound(f"{wanted}: {logs.looked()}")
 
 
-async def _find(folders: Iterable[Path], server_log: Path, run_id: str) -> _Found | None:
+async def _find(folders: Iterable[Path], server_log: LogAddress, run_id: str) -> _Found | None:
     own = find_run_log(folders, run_id)
     for log in [own] if own else _existing(server_log):
         for found in await _list(log):
@@ -112,7 +114,7 @@ async def _find(folders: Iterable[Path], server_log: Path, run_id: str) -> _Foun
     return None
 
 
-async def _find_newest(folders: Iterable[Path], server_log: Path) -> _Found | None:
+async def _find_newest(folders: Iterable[Path], server_log: LogAddress) -> _Found | None:
     """Look into as few logs as possible: the names of runs tell the second in which they started."""
     own = [log for folder in folders for log in _run_logs(folder)]
     own.sort(key=lambda log: log.name, reverse=True)
@@ -122,10 +124,10 @@ async def _find_newest(folders: Iterable[Path], server_log: Path) -> _Found | No
         if newest:
             found += newest
             break
-    return max(found, default=None)
+    return max(found, key=lambda one: one[:2], default=None)
 
 
-async def _list_if_whole(log: Path) -> list[_Found]:
+async def _list_if_whole(log: LogAddress) -> list[_Found]:
     """List nothing for a log that a process was about to make when it was killed."""
     try:
         return await _list(log)
@@ -133,8 +135,8 @@ async def _list_if_whole(log: Path) -> list[_Found]:
         return []
 
 
-async def _list(log: Path) -> list[_Found]:
-    async with open_log(log) as reader:
+async def _list(log: LogAddress) -> list[_Found]:
+    async with open_reader(log) as reader:
         return [_Found(run.started_at, run.run_id, log) for run in await list_runs(reader)]
 
 
@@ -142,25 +144,15 @@ def _run_logs(folder: Path) -> list[Path]:
     return sorted((folder / ".matchspec" / "runs").glob("run-*.db"))
 
 
-def _existing(log: Path) -> Iterator[Path]:
-    if log.is_file():
+def _existing(log: LogAddress) -> Iterator[LogAddress]:
+    if is_there(log):
         yield log
-
-
-@asynccontextmanager
-async def open_log(path: Path) -> AsyncIterator[LogReader]:
-    """Open a log to read, for the time of a block."""
-    reader = await LogReader.open_to_read(path)
-    try:
-        yield reader
-    finally:
-        await reader.close()
 
 
 @asynccontextmanager
 async def open_past_run(logs: RunLogs, run_id: str) -> AsyncIterator[tuple[ResultReader, Views]]:
     """Open the log that holds a run, for the time of a block. RunNotFound."""
-    async with open_log(await find_log_of(logs, run_id)) as reader:
+    async with open_reader(await find_log_of(logs, run_id)) as reader:
         views = await _views(reader)
         yield ResultReader(reader, views), views
 
@@ -172,8 +164,8 @@ async def _views(reader: LogReader) -> Views:
     return views
 
 
-def _how_to_go_on(log: Path, run_id: str) -> str:
-    if log.stem == run_id:
+def _how_to_go_on(log: LogAddress, run_id: str) -> str:
+    if isinstance(log, Path) and log.stem == run_id:
         return f"unless it still runs, go on with: matchspec run --resume {run_id}"
     return "its server goes on with it, now or at its next start"
 
@@ -183,6 +175,6 @@ async def _read(reader: LogReader, run_id: str) -> PastRun:
     results = ResultReader(reader, views)
     listed, result = views.listing.get(run_id), await results.result(run_id)
     if listed is None or result.finished is None:
-        raise MatchspecError(f"the run {run_id} is not over; {_how_to_go_on(reader.path, run_id)}")
+        raise MatchspecError(f"the run {run_id} is not over; {_how_to_go_on(reader.address, run_id)}")
     parts = documents.stream(documents.finished(listed, result), results.entries(run_id, result))
     return PastRun(b"".join([part async for part in parts]), await results.statistics(result))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from domain.errors import InvalidFiles
 from service.files.finding import find_config
+from service.log.address import LogAddress, parse_address
 
 
 class Places(NamedTuple):
@@ -16,10 +17,10 @@ class Places(NamedTuple):
     home: Path
 
 
-def find_server_log(db: str | None, folder: Path, here: Places) -> Path:
+def find_server_log(db: str | None, folder: Path, here: Places) -> LogAddress:
     """Tell where a server has its log: `--db`, MATCHSPEC_DB, or beside the configuration in `folder`."""
     named = db or here.environment.get("MATCHSPEC_DB")
-    return here.cwd / named if named else folder / ".matchspec" / "matchspec.db"
+    return parse_address(named, here.cwd) if named else folder / ".matchspec" / "matchspec.db"
 
 
 def find_config_if_any(explicit: str | None, places: Places) -> Path | None:

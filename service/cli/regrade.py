@@ -29,6 +29,7 @@ from service.execution.regrading import RegradeOptions
 from service.execution.starting import Caller
 from service.files.config import ConfigFiles, look_over
 from service.files.overrides import override
+from service.log.address import parse_address
 
 
 class Options(Showing, frozen=True, kw_only=True):
@@ -60,7 +61,8 @@ async def _regrade(options: Options, here: Places) -> int:
     log = await logs.find(options.run)
     if log is None:
         raise RunNotFound(f"there is no run '{options.run}': {logs.looked()}")
-    project = Project(files, path.parent if log == logs.server_log else log.parents[2])
+    own = log.parents[2] if isinstance(log, Path) and log != logs.server_log else path.parent
+    project = Project(files, own)
     return await carry(options, project, _open_here(options, project, logs.find, here), tidy=True)
 
 
@@ -96,5 +98,5 @@ async def _open_here(options: Options, project: Project, find_log: FindLog, here
 
 def _resume_command(options: Options, run_id: str) -> str:
     config = f" --config {shlex.quote(options.config)}" if options.config else ""
-    db = f"MATCHSPEC_DB={shlex.quote(options.db)} " if options.db else ""
+    db = f"MATCHSPEC_DB={shlex.quote(str(parse_address(options.db, Path())))} " if options.db else ""
     return f"{db}matchspec run --resume {run_id}{config}"

@@ -17,10 +17,12 @@ from projections.listing import ListedRun, Listing
 from service.cli.failures import RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
-from service.cli.past_runs import RunLogs, find_any_log, find_logs, list_logs, open_log
+from service.cli.past_runs import RunLogs, find_any_log, find_logs, list_logs
 from service.cli.places import Places
 from service.cli.replay_server import ShownRuns
 from service.execution.baselines import hold_to_baseline
+from service.log.address import LogAddress
+from service.log.opening import open_reader
 from service.log.reading import LogReader
 
 DIFFERENT = 1
@@ -64,7 +66,7 @@ async def _replay(options: Options, environment: Mapping[str, str], cwd: Path, h
             stack.push_async_callback(shown.close)
         for log in await _choose(logs, options):
             try:
-                async with open_log(log) as reader:
+                async with open_reader(log) as reader:
                     for run_id in [options.run] if options.run else await reader.read_run_ids():
                         if run_id == LOG:
                             await _look_at_log(reader, counts)
@@ -79,7 +81,7 @@ async def _replay(options: Options, environment: Mapping[str, str], cwd: Path, h
     return RUNTIME if counts.unreadable else 0
 
 
-async def _choose(logs: RunLogs, options: Options) -> Sequence[Path]:
+async def _choose(logs: RunLogs, options: Options) -> Sequence[LogAddress]:
     if options.run:
         return [await find_any_log(logs, options.run)]
     return list_logs(logs, with_own=options.server is None)

@@ -11,7 +11,7 @@ from projections.progress import Progress
 from service.api import documents
 from service.bootstrap import Service
 from service.cli.run_ways import Begun, Loaded
-from service.log.verifying import holds_nothing
+from service.log.sqlite.storage import holds_nothing
 from service.version import VERSION
 
 USER_AGENT = f"matchspec run {VERSION}"

@@ -22,6 +22,7 @@ from service.cli.failures import INTERRUPTED, RUNTIME, tell
 from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.cli.open_files import raise_limit
+from service.cli.places import Places, find_server_log
 from service.execution.queue import Limits
 from service.files.config import ConfigFiles, missing_variables, read_config, variables_of
 from service.files.finding import find_config
@@ -55,8 +56,8 @@ def serve(options: Options) -> int:
 
 def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, home: Path) -> Settings:
     """Find and read the configuration, and resolve what the environment and the options say."""
-    path = find_config(options.config, environment, cwd, home)
-    db = options.db or environment.get("MATCHSPEC_DB")
+    here = Places(environment, cwd, home)
+    path = find_config(options.config, *here)
     key = environment.get("MATCHSPEC_API_KEY", "").strip() or None
     root = cwd / options.config_root if options.config_root else path.parent
     if not root.is_dir():
@@ -64,7 +65,7 @@ def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, h
     return Settings(
         config=_read_config(path, environment),
         root=root,
-        db=cwd / db if db else path.parent / ".matchspec" / "matchspec.db",
+        db=find_server_log(options.db, path.parent, here),
         key=key,
         local_names=_local_names(options) if key is None and is_loopback(options.host) else None,
         limits=Limits(options.max_model_calls, options.max_active_runs, options.max_waiting_runs),

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,10 @@ from service.cli.past_runs import RunLogs, find_logs, list_logs
 from service.cli.places import Places
 from service.cli.run_here import find_run_log
 from service.cli.saying import say
-from service.log.event_log import EventLog, NewEvent
+from service.log.address import LogAddress
+from service.log.checkpoint_file import find_checkpoint
+from service.log.event_log import Append, NewEvent
+from service.log.opening import is_there, open_log
 from service.log.signing import PublicKey, load_public_key, load_signer
 from service.log.standing import Kept, Standing, hold, read_given, read_kept
 from service.log.verifying import Verified, holds_run, verify_log
@@ -44,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class _Checked(NamedTuple):
     """A log, what was found in it, and how its checkpoints stand."""
 
-    log: Path
+    log: LogAddress
     verified: Verified
     standings: list[Standing]
 
@@ -70,21 +74,21 @@ def verify(options: Options) -> int:
         return tell(error)
 
 
-def _choose(options: Options, logs: RunLogs) -> list[Path]:
+def _choose(options: Options, logs: RunLogs) -> list[LogAddress]:
     return [_one_log(options, logs)] if options.run or options.db else list_logs(logs)
 
 
-def _one_log(options: Options, logs: RunLogs) -> Path:
+def _one_log(options: Options, logs: RunLogs) -> LogAddress:
     """Find a log without decoding what is in it."""
     log = find_run_log(logs.folders, options.run) if options.run else None
-    if log is None and not logs.server_log.is_file():
+    if log is None and not is_there(logs.server_log):
         raise MatchspecError(f"there is no log {logs.server_log}")
     if log is None and options.run and not holds_run(logs.server_log, options.run):
         raise RunNotFound(f"there is no run '{options.run}': {logs.looked()}")
     return log or logs.server_log
 
 
-def _verify(logs: Sequence[Path], given: Sequence[Kept], key: PublicKey | None) -> int:
+def _verify(logs: Sequence[LogAddress], given: Sequence[Kept], key: PublicKey | None) -> int:
     checked, unread = [], 0
     for log in logs:
         try:
@@ -95,7 +99,7 @@ def _verify(logs: Sequence[Path], given: Sequence[Kept], key: PublicKey | None) 
             unread += 1
             say(_bad(f"{_shown(log)}: {error}"))
         else:
-            _show(checked[-1], brief=len(logs) > 1 and log.parent.name == "runs")
+            _show(checked[-1], brief=len(logs) > 1 and isinstance(log, Path) and log.parent.name == "runs")
     known = {one.verified.log_id for one in checked}
     strange = [one for one in given if len(logs) > 1 and _log_id(one) not in known]
     for one in strange:
@@ -115,16 +119,16 @@ def _summary(checked: Sequence[_Checked], unread: int) -> str:
     return f"{count}, {counted}: {found}" + (f"; {unread} can't be read" if unread else "")
 
 
-def _check(log: Path, given: Sequence[Kept], key: PublicKey | None, *, alone: bool) -> _Checked:
+def _check(log: LogAddress, given: Sequence[Kept], key: PublicKey | None, *, alone: bool) -> _Checked:
     """Read the checkpoints first: whatever is recorded meanwhile, the log must have what they say."""
-    own = read_kept(log.resolve())
-    kept = [one for one in [own, *given] if one]
+    own = find_checkpoint(log, os.environ)
+    kept = [one for one in [read_kept(own) if own else None, *given] if one]
     verified = verify_log(log, {one.note.checkpoint.position for one in kept if one.note})
     mine = [one for one in kept if alone or not one.elsewhere or _log_id(one) == verified.log_id]
     return _Checked(log, verified, hold(verified, mine, key) + _unsigned(log, mine, key))
 
 
-def _unsigned(log: Path, kept: Sequence[Kept], key: PublicKey | None) -> list[Standing]:
+def _unsigned(log: LogAddress, kept: Sequence[Kept], key: PublicKey | None) -> list[Standing]:
     if key is None or kept:
         return []
     return [Standing(Kept(log, False, None), "breaks", "there is no checkpoint, and so none that the key signed")]
@@ -134,10 +138,10 @@ def _log_id(kept: Kept) -> str | None:
     return kept.note.checkpoint.log_id if kept.note else None
 
 
-async def _accept(log: Path, given: Sequence[Kept]) -> int:
+async def _accept(log: LogAddress, given: Sequence[Kept]) -> int:
     """Record that the checkpoints which a whole log contradicts are void, while nobody else writes it."""
     now = stamp(datetime.now(UTC))
-    opened = await EventLog.open(log, now, load_signer(os.environ), accepting=True)
+    opened = await open_log(log, now, load_signer(os.environ), accepting=True)
     try:
         checked = await asyncio.to_thread(_check, log, given, None, alone=True)
         if checked.verified.breaks:
@@ -154,7 +158,8 @@ async def _accept(log: Path, given: Sequence[Kept]) -> int:
         version = [one.version async for one in opened.read_run(LOG)][-1]
         for number, note in enumerate(void, version + 1):
             event = LogAccepted(position=note.checkpoint.position, hash=note.checkpoint.hash.hex())
-            (recorded,) = await opened.append([NewEvent(LOG, number, now, event, codec.encode(event))])
+            new = NewEvent(LOG, number, now, event, codec.encode(event))
+            (recorded,) = await opened.append(partial(Append, [new]))
             void_one = f"the checkpoint of event {note.checkpoint.position} of {note.checkpoint.at} is void"
             say(f"accepted by event {recorded.position}: {void_one}")
     finally:
@@ -203,8 +208,8 @@ def _break(standing: Standing) -> str:
     return f"checkpoint {_shown(standing.kept.path)}: {standing.said}"
 
 
-def _shown(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+def _shown(path: LogAddress) -> str:
+    return os.path.relpath(path) if isinstance(path, Path) and path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _good(text: str) -> str:

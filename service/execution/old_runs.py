@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from domain import codec
@@ -14,10 +13,12 @@ from domain.regrade import Key, Old, recorded_outcome
 from projections.results import Result
 from projections.views import Views
 from service.execution.rows import AskedRow
+from service.log.address import LogAddress
+from service.log.opening import open_reader
 from service.log.reading import LogReader
 from service.results import ResultReader
 
-FindLog = Callable[[str], Awaitable[Path | None]]
+FindLog = Callable[[str], Awaitable[LogAddress | None]]
 """Finds the log that holds a run."""
 
 
@@ -81,14 +82,11 @@ class OldRuns:
         if self._find_log is None:
             yield await _read(run_id, self._log, self._results)
             return
-        path = await self._find_log(run_id)
-        if path is None:
+        address = await self._find_log(run_id)
+        if address is None:
             raise RunNotFound(f"there is no run '{run_id}' here")
-        log = await LogReader.open_to_read(path)
-        try:
+        async with open_reader(address) as log:
             yield await _read(run_id, log, ResultReader(log, Views()))
-        finally:
-            await log.close()
 
 
 async def _read(run_id: str, log: LogReader, results: ResultReader) -> OldRun:

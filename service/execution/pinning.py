@@ -63,7 +63,7 @@ async def pin_dataset(read: ReadExamples, writer: Writer) -> Pinned:
 
 async def copy_examples(harnesses: Iterable[PinnedHarness], source: LogReader, world: World) -> None:
     """Store the pinned examples of harnesses that another log has, unless it is the same one."""
-    if source.path == world.log.path:
+    if source.address == world.log.address:
         return
     for manifest in dict.fromkeys(harness.manifest for harness in harnesses if harness.manifest):
         content = await source.read_content(manifest)

@@ -1,17 +1,30 @@
-"""The checkpoint beside a log: one small file, replaced whole."""
+"""The checkpoint of a log: one small file, replaced whole."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from domain import checkpoint
 from domain.checkpoint import Note
 from domain.errors import LogUnavailable
+from service.log.address import LogAddress
 from service.log.regular import open_regular
+
+VARIABLE = "MATCHSPEC_CHECKPOINT"
+"""Names the file in which the checkpoint of a log on PostgreSQL is kept: there is no place beside it."""
 
 
 def checkpoint_path(log: Path) -> Path:
-    """Where a log has its checkpoint."""
+    """Where a log in a file has its checkpoint."""
     return Path(f"{log}.checkpoint")
+
+
+def find_checkpoint(log: LogAddress, environment: Mapping[str, str]) -> Path | None:
+    """Tell where a log has its checkpoint; None where a log in a database has none."""
+    if isinstance(log, Path):
+        return checkpoint_path(log.resolve())
+    named = environment.get(VARIABLE, "").strip()
+    return Path(named) if named else None
 
 
 def read_checkpoint(path: Path) -> Note | None:

@@ -1,39 +1,30 @@
-"""The event log: append, read a run, read how all runs began and ended, read contents.
+"""The event log as the writer knows it: append what is decided, in one synced transaction.
 
-All of an append is one call on the writing connection's thread: a task that is cancelled half-way can't leave a
-transaction open, and 256 waiting events cost one hop and one sync.
+Where it is kept, and whether others append to it too, is the matter of `sqlite/` and `postgres/`; what makes it the
+same log, the chain, its first event and its checkpoint, stands here.
 """
 
-import asyncio
 import logging
 import secrets
 import shlex
-import sqlite3
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
-
-import aiosqlite
+from typing import NamedTuple
 
 from domain import chain, codec
 from domain.chain import Head
 from domain.checkpoint import Checkpoint, Note, contradiction
-from domain.errors import InvalidCheckpoint, LogContradicted, LogUnavailable
+from domain.errors import InvalidCheckpoint, LogContradicted
 from domain.events import FORMAT, LOG, Event, Finished, LogCreated, Recorded
-from service.log.checkpoint_file import checkpoint_path, read_checkpoint, set_aside
+from service.log.address import LogAddress
+from service.log.checkpoint_file import read_checkpoint, set_aside
 from service.log.checkpointing import Checkpoints
-from service.log.connection import mark, on_its_thread, open_reading, open_writing
-from service.log.holder import LogLock
 from service.log.reading import LogReader
-from service.log.regular import check_regular
+from service.log.rows import Rows, StoredEvent
 from service.log.signing import Signer
 
 logger = logging.getLogger("matchspec.log")
-
-T = TypeVar("T")
-
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_STORE = "INSERT INTO contents SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = ?1)"
 
 
 class NewEvent(NamedTuple):
@@ -53,92 +44,79 @@ class Content(NamedTuple):
     content: bytes
 
 
-class EventLog(LogReader):
-    """An open log. `crashed` tells whether the process that wrote it before ended without closing it.
+class Append(NamedTuple):
+    """Events, and the contents they name, to be committed together."""
 
-    `void` says how the log contradicts its checkpoint; only a log that is `accepting` opens then.
+    events: Sequence[NewEvent]
+    contents: Sequence[Content] = ()
+
+
+Decide = Callable[[], Append]
+"""What is to be appended; called when nobody else can append before it is."""
+
+
+class EventLog(LogReader, ABC):
+    """An open log. `head` is where it stands, as far as this process knows; whoever looks is up to date with it.
+
+    `shared` tells whether other processes append, too; `crashed` whether the one that wrote before ended without
+    closing it. `void` says how the log contradicts its checkpoint; only a log that is `accepting` opens then.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        lock: LogLock,
-        writing: aiosqlite.Connection,
-        reading: aiosqlite.Connection,
-        signer: Signer | None,
-    ) -> None:
-        super().__init__(path, reading)
-        self.crashed = lock.crashed
+    shared = False
+
+    def __init__(self, address: LogAddress, rows: Rows, checkpoint: Path | None, signer: Signer | None) -> None:
+        super().__init__(address, rows)
+        self.crashed = False
         self.crash_told = False
         self.head = Head(0, chain.START)
         self.log_id = ""
         self.void: str | None = None
-        self._lock = lock
-        self._writing = writing
         self._signer = signer
-        self._checkpoints = Checkpoints(checkpoint_path(path), signer)
-
-    @classmethod
-    async def open(cls, path: Path, now: str, signer: Signer | None = None, *, accepting: bool = False) -> Self:
-        """Open the log, or create it; `now` is the time as the log writes it, `signer` signs its checkpoints.
-
-        LogInUse where another process writes it, LogUnreadable where it is none of ours, LogContradicted where its
-        checkpoint says otherwise, LogUnavailable on a fault.
-        """
-        path = _prepare(path)
-        lock = LogLock.take(path, now)
-        try:
-            log = cls(path, lock, *await _connect(path), signer)
-        except BaseException:
-            lock.release(clean=not lock.crashed)
-            raise
-        try:
-            await log._begin(now, accepting=accepting)
-        except BaseException:
-            await log.close()
-            raise
-        return log
+        self._checkpoint = checkpoint
+        self._checkpoints = Checkpoints(checkpoint, signer) if checkpoint else None
 
     async def close(self) -> None:
-        """Close both connections and let go of the lock.
-
-        A crash that was found at the opening, and that no run was told of, stays on record for the next process.
-        """
-        await self._checkpoints.close()
+        """Write the last checkpoint, and close."""
+        if self._checkpoints:
+            await self._checkpoints.close()
         await super().close()
-        await self._writing.close()
-        self._lock.release(clean=self.crash_told or not self.crashed)
 
+    @abstractmethod
     async def reopen(self) -> None:
-        """Begin to write again, on a fresh connection after a fault; LogUnavailable while it lasts. Reads go on.
+        """Begin to write again, after a fault, where the log stands now; LogUnavailable while it lasts. Reads go on."""
 
-        A full disk lets the log be opened: only a commit that was synced tells that it can be written.
-        """
-        await self._writing.close()
-        try:
-            self._writing = await open_writing(self.path)
-            await mark(self._writing)
-        except (sqlite3.Error, OSError) as error:
-            raise LogUnavailable(f"can't open the log {self.path}: {error}") from error
-        self.head = await self._read_head()
-
-    async def append(self, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-        """Commit events and the contents they name in one synced transaction.
+    @abstractmethod
+    async def append(self, decide: Decide) -> list[Recorded]:
+        """Commit what is decided in one synced transaction.
 
         LogUnavailable when the commit failed: it may or may not have happened, and only `reopen` tells.
         """
-        try:
-            hashes = await self._on_writing_thread(_commit, self.head, events, contents)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise LogUnavailable(f"the log can't be written: {error}") from error
-        first = self.head.position + 1
-        if hashes:
-            self.head = Head(self.head.position + len(hashes), hashes[-1])
-            ended = any(isinstance(new.event, Finished) for new in events)
-            self._checkpoints.grow(Checkpoint(self.log_id, *self.head, events[-1].at), at_once=ended)
-        return [Recorded(first + place, *new[:4], hashes[place]) for place, new in enumerate(events)]
 
-    async def _begin(self, now: str, *, accepting: bool) -> None:
+    @abstractmethod
+    async def _commit(self, events: Sequence[NewEvent], contents: Sequence[Content]) -> list[Recorded]:
+        """Commit what nobody else can get in front of any more."""
+
+    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None]) -> None:
+        """Have what others append handed to `take`, in order, before anything is decided.
+
+        `wake` is called when `read_on` may find something. Where nobody else appends, neither is ever called.
+        """
+
+    async def hold(self, run_id: str) -> bool:
+        """Be the process that carries a run, until `release` or the end; False where another one is."""
+        return True
+
+    async def release(self, run_id: str) -> None:
+        """Let another process carry a run."""
+
+    async def read_on(self) -> AsyncIterator[Recorded]:
+        """Read the events behind the head, which goes along."""
+        async for recorded in self.read_after(self.head.position):
+            self._grow(recorded)
+            yield recorded
+
+    async def begin(self, now: str, *, accepting: bool) -> None:
+        """Hold the log against its checkpoint, and record its first event where it is new."""
         first = await self._read_first()
         if first is not None:
             await self.check_format()
@@ -146,18 +124,35 @@ class EventLog(LogReader):
         note = self._read_checkpoint()
         self.void = await self._find_contradiction(note) if note else None
         if self.void and note and not accepting:
-            raise LogContradicted(_contradicted(self.path, note, self.void))
+            raise LogContradicted(_contradicted(self.address, note, self.void))
         if first is None:
             created = LogCreated(format=FORMAT, log_id=self.log_id)
-            await self.append([NewEvent(LOG, 1, now, created, codec.encode(created))])
+            new = NewEvent(LOG, 1, now, created, codec.encode(created))
+            await self.append(lambda: Append([] if self.head.position else [new]))
+            self.log_id = (await self.check_format()).log_id
         self.head = await self._read_head()
 
+    def _committed(self, events: Sequence[NewEvent], stored: Sequence[StoredEvent]) -> list[Recorded]:
+        """Go on behind events that are synced now."""
+        recorded = [Recorded(one.position, *new[:4], one.hash) for new, one in zip(events, stored, strict=True)]
+        if recorded:
+            ended = any(isinstance(new.event, Finished) for new in events)
+            self._grow(recorded[-1], at_once=ended)
+        return recorded
+
+    def _grow(self, last: Recorded, *, at_once: bool = False) -> None:
+        self.head = Head(last.position, last.hash)
+        if self._checkpoints:
+            self._checkpoints.grow(Checkpoint(self.log_id, *self.head, last.at), at_once=at_once)
+
     def _read_checkpoint(self) -> Note | None:
-        path = checkpoint_path(self.path)
+        if self._checkpoint is None:
+            return None
         try:
-            return read_checkpoint(path)
+            return read_checkpoint(self._checkpoint)
         except InvalidCheckpoint as error:
-            logger.warning("%s: %s. It is kept as %s; a new one is begun", path, error, set_aside(path).name)
+            aside = set_aside(self._checkpoint)
+            logger.warning("%s: %s. It is kept as %s; a new one is begun", self._checkpoint, error, aside.name)
             return None
 
     async def _find_contradiction(self, note: Note) -> str | None:
@@ -165,73 +160,30 @@ class EventLog(LogReader):
             if forged := self._signer.public.find_forged(note):
                 return forged
             if unsigned := self._signer.public.reject(note):
-                logger.warning("the checkpoint of %s: %s; the next one is", self.path, unsigned)
+                logger.warning("the checkpoint of %s: %s; the next one is", self.address, unsigned)
         if await self._read_first() is None:
             return "the log is empty"
         found = await self.read_at(note.checkpoint.position)
         return contradiction(note.checkpoint, self.log_id, found)
 
-    async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.shield(on_its_thread(self._writing, call, *arguments))
 
-
-def _commit(
-    connection: sqlite3.Connection, head: Head, events: Sequence[NewEvent], contents: Sequence[Content]
-) -> list[bytes]:
-    rows, hashes = _chained(head, events)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
-        connection.executemany(_INSERT, rows)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return hashes
-
-
-def _chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[tuple[object, ...]], list[bytes]]:
-    rows: list[tuple[object, ...]] = []
-    hashes: list[bytes] = []
+def chained(head: Head, events: Sequence[NewEvent]) -> list[StoredEvent]:
+    """Give events as they are to be stored behind a head."""
+    stored = []
     position, previous = head
     for run_id, version, at, event, body in events:
         position += 1
         name = codec.type_name(event)
         leaf = chain.leaf(version, run_id, name, at, body)
         previous = chain.link(previous, position, leaf)
-        rows.append((position, run_id, version, name, at, body, leaf, previous))
-        hashes.append(previous)
-    return rows, hashes
+        stored.append(StoredEvent(position, run_id, version, name, at, body, leaf, previous))
+    return stored
 
 
-def _contradicted(path: Path, note: Note, why: str) -> str:
-    db = f"--db {shlex.quote(str(path))}"
+def _contradicted(log: LogAddress, note: Note, why: str) -> str:
+    db = f"--db {shlex.quote(str(log))}"
     return (
-        f"the log {path} contradicts its checkpoint of {note.checkpoint.at}: {why}. Either the log was changed or cut "
+        f"the log {log} contradicts its checkpoint of {note.checkpoint.at}: {why}. Either the log was changed or cut "
         f"off, or a backup of it was put back. Nothing was written. `matchspec verify {db}` looks closer; where a "
         f"backup was put back, `matchspec verify --accept {db}` says so"
     )
-
-
-async def _connect(path: Path) -> tuple[aiosqlite.Connection, aiosqlite.Connection]:
-    try:
-        writing = await open_writing(path)
-        try:
-            return writing, await open_reading(path)
-        except BaseException:
-            await writing.close()
-            raise
-    except (sqlite3.Error, OSError) as error:
-        raise LogUnavailable(f"can't open the log {path}: {error}") from error
-
-
-def _prepare(path: Path) -> Path:
-    """Resolve links, so that two names of a log meet at one lock, and make its folder."""
-    resolved = path.resolve()
-    check_regular(resolved)
-    try:
-        resolved.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LogUnavailable(f"can't make the folder {resolved.parent}: {error.strerror}") from error
-    return resolved

@@ -9,7 +9,8 @@ from domain.errors import LogUnreadable, RunNotFound
 from domain.events import ExamplesPinned, Finished, Started
 from domain.examples import decode_manifest
 from domain.export import FORMAT, LEAVES, ContentLine, EndLine, EventLine, Header, LeavesLine, encode_export_line
-from service.log.reading import LogReader, StoredEvent
+from service.log.reading import LogReader
+from service.log.rows import StoredEvent
 
 
 class Export:
@@ -37,7 +38,7 @@ class Export:
         first = await self._log.read_one(self._run_id, 1)
         last = await self._log.read_one(self._run_id, await self._log.last_version(self._run_id))
         if first is None or last is None:
-            raise RunNotFound(f"there is no run '{self._run_id}' in {self._log.path}")
+            raise RunNotFound(f"there is no run '{self._run_id}' in {self._log.address}")
         before = await self._log.read_head(first.position - 1)
         log_id = (await self._log.check_format()).log_id
         yield encode_export_line(Header(FORMAT, self._run_id, log_id, before.position, before.hash.hex()))

@@ -7,15 +7,16 @@ from typing import Literal, NamedTuple
 from domain.checkpoint import Note, contradiction
 from domain.errors import InvalidCheckpoint, InvalidFiles
 from domain.mistakes import Mistake
-from service.log.checkpoint_file import checkpoint_path, read_checkpoint
+from service.log.address import LogAddress
+from service.log.checkpoint_file import read_checkpoint
 from service.log.signing import PublicKey
 from service.log.verifying import Verified
 
 
 class Kept(NamedTuple):
-    """A checkpoint: the one beside the log, or a copy `elsewhere`; `fault` where the file holds none."""
+    """A checkpoint: the log's own, or a copy `elsewhere`; `fault` where the file holds none."""
 
-    path: Path
+    path: LogAddress
     elsewhere: bool
     note: Note | None
     fault: str | None = None
@@ -29,9 +30,9 @@ class Standing(NamedTuple):
     said: str
 
 
-def read_kept(log: Path) -> Kept | None:
-    """Read the checkpoint beside a log; None where there is none."""
-    kept = _read(checkpoint_path(log), elsewhere=False)
+def read_kept(path: Path) -> Kept | None:
+    """Read a log's own checkpoint; None where there is none."""
+    kept = _read(path, elsewhere=False)
     return kept if kept.note or kept.fault else None
 
 

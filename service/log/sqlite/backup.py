@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from domain.errors import BackupFailed, Refused
-from service.log.connection import has_wal, reading_uri
+from service.log.sqlite.connection import has_wal, reading_uri
 from service.log.verifying import Verified, verify_log
 
 BESIDE = ("-wal", "-shm", "-journal", ".lock", ".checkpoint", ".checkpoint.new")

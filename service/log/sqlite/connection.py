@@ -106,7 +106,7 @@ async def _configure(connection: aiosqlite.Connection, path: Path) -> None:
         raise LogUnreadable(f"{path}: the log needs journal_mode=wal, synchronous={FULL}; SQLite gave {found}")
     if not tables:
         await mark(connection)
-        await connection.executescript(files("service.log").joinpath("schema.sql").read_text())
+        await connection.executescript(files("service.log.sqlite").joinpath("schema.sql").read_text())
 
 
 async def _one(connection: aiosqlite.Connection, query: str) -> object:

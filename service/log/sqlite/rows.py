@@ -1,0 +1,59 @@
+"""Rows of a log in a SQLite file."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+
+from domain.errors import LogUnavailable
+from service.log.rows import PAGE_BYTES, Rows, StoredEvent
+from service.log.sqlite.connection import on_its_thread, open_reading
+
+
+class SqliteRows(Rows):
+    """A connection to read with, and its thread."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open a file by its absolute path; LogUnavailable where it can't be opened."""
+        try:
+            return cls(await open_reading(path))
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnavailable(f"can't open the log {path}: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> list[StoredEvent]:
+        """Read events in the order of their positions: none beyond that which fills a page."""
+        try:
+            return await on_its_thread(self._connection, _fetch_page, query, parameters, page_bytes)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise LogUnavailable(f"the log can't be read: {error}") from error
+
+    async def read(self, query: str, *parameters: object) -> list[Any]:
+        """Read rows."""
+        try:
+            return list(await self._connection.execute_fetchall(query, parameters))
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise LogUnavailable(f"the log can't be read: {error}") from error
+
+
+def _fetch_page(
+    connection: sqlite3.Connection, query: str, parameters: Sequence[object], page_bytes: int
+) -> list[StoredEvent]:
+    page, size = [], 0
+    with closing(connection.execute(query, parameters)) as rows:
+        for row in rows:
+            page.append(StoredEvent._make(row))
+            size += len(page[-1].body)
+            if size >= page_bytes:
+                break
+    return page
