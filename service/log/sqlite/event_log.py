@@ -20,7 +20,7 @@ from service.log.event_log import Content, Decide, EventLog, NewEvent, chained
 from service.log.regular import check_regular
 from service.log.rows import Rows, StoredEvent
 from service.log.signing import Signer
-from service.log.sqlite.connection import on_its_thread, open_writing
+from service.log.sqlite.connection import mark, on_its_thread, open_writing
 from service.log.sqlite.holder import LogLock
 from service.log.sqlite.rows import SqliteRows
 
@@ -73,10 +73,14 @@ class SqliteLog(EventLog):
         self._lock.release(clean=self.crash_told or not self.crashed)
 
     async def reopen(self) -> None:
-        """Begin to write again, on a fresh connection."""
+        """Begin to write again, on a fresh connection.
+
+        A full disk lets the log be opened: only a commit that was synced tells that it can be written.
+        """
         await self._writing.close()
         try:
             self._writing = await open_writing(self._path)
+            await mark(self._writing)
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailable(f"can't open the log {self._path}: {error}") from error
         self.head = await self._read_head()
