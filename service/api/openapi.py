@@ -135,8 +135,7 @@ def _refusal(status: int, kinds: dict[str, str]) -> Schema:
 
 def _headers(*fields: Field) -> Schema:
     return {
-        field.name: {"description": field.text, "required": field.always, "schema": _schema(field.kind)}
-        for field in fields
+        field.name: {"description": field.text, "required": True, "schema": _schema(field.kind)} for field in fields
     }
 
 

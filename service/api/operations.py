@@ -36,14 +36,11 @@ Problems = tuple[type[MatchspecError], ...]
 
 
 class Field(NamedTuple):
-    """A part of a path or a header; `kind` is its type, with limits in `Annotated`, `always` whether every answer has
-    it.
-    """
+    """A part of a path or a header; `kind` is its type, with limits in `Annotated`."""
 
     name: str
     kind: Any
     text: str
-    always: bool = True
 
 
 class Link(NamedTuple):
@@ -135,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
         bare=(304,),
         path_fields=(RUN_ID,),
         headers=(IF_NONE_MATCH,),
-        answer_headers=(ETAG._replace(text="Says which state this is; not with `at`.", always=False),),
+        answer_headers=(ETAG,),
         query=ResultQuery,
         problems=(*READING, EventNotFound, InvalidRequest),
     ),
