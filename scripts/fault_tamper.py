@@ -23,6 +23,7 @@ from tampering import CHANGES, IN_THE_WAL, Change, Place, past_the_triggers, put
 from domain.checkpoint import Checkpoint, Note
 from domain.errors import LogError
 from service.cli import verify
+from service.log.checkpoint_file import checkpoint_path
 from service.log.standing import Kept, hold, read_kept
 from service.log.verifying import verify_log
 
@@ -123,18 +124,18 @@ def find_false_alarm(folder: Path, seed: int) -> str | None:
     """Make a log and change nothing, in one of four ways; says what `verify` says against it."""
     kind = seed % 4
     db = make_log(folder, seed, crash=kind == 1, resume=kind == 2)
-    kept = [read_kept(db)]
+    kept = [read_kept(checkpoint_path(db))]
     if kind == 3:  # a backup is put back, and accepted
         older = files_of(db)
         make_log(folder, seed + 1)
-        newest = read_kept(db)
+        newest = read_kept(checkpoint_path(db))
         put(older, db)
         kept = [newest._replace(elsewhere=True) if newest else None]
         options = verify.Options(run=None, config=None, db=str(db), checkpoint=[], public_key=None, accept=True)
         with contextlib.redirect_stdout(io.StringIO()):
             assert verify.verify(options) == 0
         make_log(folder, seed + 2)
-        kept.append(read_kept(db))
+        kept.append(read_kept(checkpoint_path(db)))
     there = [one for one in kept if one]
     checked = verify_log(db, {one.note.checkpoint.position for one in there if one.note})
     said = checked.breaks + [one.said for one in hold(checked, there, None) if one.outcome == "breaks"]

@@ -260,9 +260,9 @@ FAULTS = [
         "test_past_results.py",
         (
             (
-                "service/results.py",
-                "self._log.read_run(run_id, up_to=version)",
-                "self._log.read_run(run_id, up_to=version + 1)",
+                "service/past.py",
+                "self._log.read_run(run_id, run.version, version)",
+                "self._log.read_run(run_id, run.version, version + 1)",
             ),
         ),
     ),
@@ -319,7 +319,13 @@ FAULTS = [
     Fault(
         "other web sites may ask",
         "test_guard.py",
-        (("service/api/guard.py", "if any(origin.lower() not in own for origin in origins) or", "if"),),
+        (
+            (
+                "service/api/guard.py",
+                "foreign = any(origin.lower() not in own for origin in origins) or any(",
+                "foreign = any(",
+            ),
+        ),
     ),
     Fault(
         "any host name is ours",
@@ -350,7 +356,13 @@ FAULTS = [
     Fault(
         "a reply without end is taken",
         "test_http_model.py test_hostile_models.py",
-        (("service/models/reply.py", "        if size >= limit:\n            break\n", ""),),
+        (
+            (
+                "service/models/connection.py",
+                "        if self._taken > self._limit:\n            self._keeps",
+                "        if False:\n            self._keeps",
+            ),
+        ),
     ),
     Fault(
         "an input that writes the request",

@@ -12,10 +12,10 @@ RUN_ID = "run-20260315-143022-a3f7"
 
 
 def application() -> Litestar:
-    """The application behind the guard, with nothing behind it."""
+    """The application behind the guard and the polls, with nothing behind it."""
     guard = create_app(cast(Api, None), key=None, local_names=None)
     assert isinstance(guard, Guard)
-    return cast(Any, guard)._app  # type: ignore[no-any-return]
+    return cast(Any, guard)._app._app  # type: ignore[no-any-return]
 
 
 def paths() -> list[str]:

@@ -158,7 +158,7 @@ async def test_a_long_document_is_streamed(tmp_path: Path) -> None:
     rows = [{"id": f"e{n}", "input": text, "expected": text} for n in range(2_000)]
     async with serving(write_project(tmp_path, examples=rows, harness={"concurrency": 50})) as client:
         run_id = await client.start()
-        await client.over(run_id)
+        await client.http.get(f"/results/{run_id}?wait=30&examples=none")
         sizes = await stream(client.service.app, f"/results/{run_id}")
     assert sum(sizes) > 2_000 * 2_000
     assert max(sizes) < sum(sizes) / 4
