@@ -1,10 +1,9 @@
 """What asking every example several times tells: how often one try, or all of several, would pass."""
 
-from collections.abc import Sequence
-from math import comb
+from collections.abc import Callable, Mapping
+from itertools import chain, repeat
+from math import comb, fsum
 from typing import NamedTuple
-
-from domain.statistics import mean, reaches
 
 
 class Agreement(NamedTuple):
@@ -18,23 +17,33 @@ class Agreement(NamedTuple):
 NO_REPEATS = Agreement(None, None, None)
 
 
-class _Tries(NamedTuple):
+class Tries(NamedTuple):
+    """How many tries an example has, and how many of them pass."""
+
     made: int
     passed: int
 
 
-def agreement(samples: Sequence[Sequence[float]], mark: float) -> Agreement:
-    """Compare the repeats of examples: each sample holds one example's scores, a try passes from the mark on.
+def agreement(examples: Mapping[Tries, int]) -> Agreement:
+    """Compare the repeats of examples, given how many examples there are with the same tries.
 
     An example that lost tries to errors counts only for as many as it has.
     """
-    tries = [_Tries(len(sample), sum(reaches(score, mark) for score in sample)) for sample in samples]
-    enough = [[one for one in tries if one.made >= k] for k in range(1, max(one.made for one in tries) + 1)]
+    if not examples:
+        return NO_REPEATS
+    longest = max(tries.made for tries in examples)
     return Agreement(
-        [mean([pass_at_k(*one, k) for one in those]) for k, those in enumerate(enough, 1)],
-        [mean([pass_all_k(*one, k) for one in those]) for k, those in enumerate(enough, 1)],
-        mean([float(0 < one.passed < one.made) for one in tries]),
+        [_mean(pass_at_k, k, examples) for k in range(1, longest + 1)],
+        [_mean(pass_all_k, k, examples) for k in range(1, longest + 1)],
+        sum(n for tries, n in examples.items() if 0 < tries.passed < tries.made) / sum(examples.values()),
     )
+
+
+def _mean(estimate: Callable[[int, int, int], float], k: int, examples: Mapping[Tries, int]) -> float:
+    """Average an estimate over the examples that have k tries, exactly rounded."""
+    enough = {tries: n for tries, n in examples.items() if tries.made >= k}
+    estimates = chain.from_iterable(repeat(estimate(*tries, k), n) for tries, n in enough.items())
+    return fsum(estimates) / sum(enough.values())
 
 
 def pass_at_k(tries: int, passed: int, k: int) -> float:

@@ -7,6 +7,8 @@ what they return and applies it.
 from collections.abc import Sequence
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from domain.errors import RunClosed, WrongVersion
 from domain.events import (
     CancelRequested,
@@ -158,17 +160,28 @@ def crashes_too_often(run: Run, crashed: bool) -> bool:
     return crashed and run.crashes + 1 >= MAX_CRASHES
 
 
-def finish(run: Run, plan: Plan, at: str, held: Held = NOTHING_HELD) -> list[Finished]:
+def finish(
+    run: Run, plan: Plan, at: str, held: Held = NOTHING_HELD, concluded: Finished | None = None
+) -> list[Finished]:
     """End a run that has recorded all its examples, or all up to a failure with `fail_fast`, with its verdict.
 
-    `held` is what `baseline.hold` gives for it, where its plan names a baseline. A run that was cancelled ends without
-    a verdict, however many examples it has.
+    `held` is what `baseline.hold` gives for it, where its plan names a baseline; `concluded` what `conclude` gave
+    already. A run that was cancelled ends without a verdict, however many examples it has.
     """
     _open(run)
     if run.cancelled:
         return [_cancelled(run, plan, at)]
     if not is_done(run, plan):
         raise WrongVersion("examples are missing")
+    end = concluded or conclude(run, plan, held)
+    return [replace(end, duration_seconds=seconds_between(run.started_at, at))]
+
+
+def conclude(run: Run, plan: Plan, held: Held = NOTHING_HELD) -> Finished:
+    """Give the end of a run that is done, but for its duration.
+
+    It only reads, and takes a second or more for a million scores: another thread may do it.
+    """
     tallies = _begun(run)
     outcome = decide(plan, tallies, held)
     skipped = [
@@ -176,7 +189,7 @@ def finish(run: Run, plan: Plan, at: str, held: Held = NOTHING_HELD) -> list[Fin
         for key in run.tallies
         if key not in tallies
     ]
-    return [_finished(run, plan, outcome._replace(warnings=skipped + outcome.warnings), at)]
+    return _finished(run, plan, outcome._replace(warnings=skipped + outcome.warnings), run.started_at)
 
 
 def is_done(run: Run, plan: Plan) -> bool:

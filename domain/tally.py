@@ -46,7 +46,7 @@ class Tally:
     @property
     def erring(self) -> int:
         """How many examples had any error."""
-        return sum(self._erring)
+        return self._erring.count(1)
 
     def samples(self, grader: str) -> Iterator[list[float]]:
         """Give each example's scores of a grader, one for each graded repeat; examples without any are left out."""
@@ -56,19 +56,20 @@ class Tally:
             if sample:
                 yield sample
 
-    def scores(self, grader: str) -> list[float]:
+    def scores(self, grader: str) -> Iterator[float]:
         """Give each graded example's score of a grader: the mean over its repeats."""
         if self.repeats == 1:
-            return [score for score in self._scores.get(grader, ()) if not isnan(score)]
-        return [mean(sample) for sample in self.samples(grader)]
+            return (score for score in self._scores.get(grader, ()) if not isnan(score))
+        return map(mean, self.samples(grader))
 
-    def by_row(self, grader: str) -> list[float]:
+    def by_row(self, grader: str) -> "array[float]":
         """Give each row's score of a grader, the mean over its repeats; NaN where there is none."""
-        if self.repeats == 1:
-            return list(self._of(grader))
         scores = self._of(grader)
+        if self.repeats == 1:
+            return scores[:]
         samples = (scores[first : first + self.repeats] for first in range(0, len(scores), self.repeats))
-        return [mean(given) if (given := [one for one in sample if not isnan(one)]) else nan for sample in samples]
+        kept = ([score for score in sample if not isnan(score)] for sample in samples)
+        return array("d", (mean(sample) if sample else nan for sample in kept))
 
     def askings(self) -> Iterator[list[dict[str, float]]]:
         """Give for each example with a score the scores by grader of each of its repeats."""

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from domain.events import FinalStatus, Information, Row, Verdict
 from domain.grader_spec import Grader, grader_name
-from domain.marks import Marks, marks_of, weighted_scores, weights_of
+from domain.marks import Marks, marks_of, weights_of
 from domain.plan import OVERALL, Plan, PlannedHarness, PlannedSuite, threshold_of
-from domain.repeats import NO_REPEATS, agreement
+from domain.pooled import Pooled
+from domain.repeats import agreement
 from domain.spec import Statistics
 from domain.statistics import TOLERANCE, mean, pass_rate, reaches, wilson
 from domain.tally import Tallies, Tally
@@ -35,14 +36,13 @@ NOTHING_HELD = Held((), ())
 
 
 class _Group(NamedTuple):
-    """What one row is made of: each example's score, with repeats also the score of each, and what they are held to."""
+    """What one row is made of, and what it is held to."""
 
     name: str
     harness: str | None
     threshold: float
     pass_at: float | None
-    scores: list[float]
-    samples: list[list[float]]
+    pooled: Pooled
 
 
 def decide(plan: Plan, tallies: Tallies, held: Held = NOTHING_HELD) -> Outcome:
@@ -114,12 +114,12 @@ def _groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
 
 def _group(grader: Grader, threshold: float, harness: str, tally: Tally) -> _Group:
     name = grader_name(grader)
-    samples = list(tally.samples(name)) if tally.repeats > 1 else []
-    return _Group(name, harness, threshold, grader.pass_at, tally.scores(name), samples)
+    return _Group(name, harness, threshold, grader.pass_at, Pooled([tally], name))
 
 
 def _pool(first: _Group, second: _Group) -> _Group:
-    return first._replace(scores=first.scores + second.scores, samples=first.samples + second.samples)
+    tallies = [*first.pooled.tallies, *second.pooled.tallies]
+    return first._replace(pooled=Pooled(tallies, first.name))
 
 
 def _overall_groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
@@ -127,23 +127,21 @@ def _overall_groups(suite: PlannedSuite, tallies: Tallies) -> Iterator[_Group]:
     for harness in _asked(suite, tallies):
         weights = weights_of(harness)
         if weights:
-            tally = tallies[suite.name, harness.name]
-            samples = [sample for askings in tally.askings() if (sample := weighted_scores(weights, askings))]
-            scores = [mean(sample) for sample in samples]
-            yield _Group(OVERALL, harness.name, threshold, None, scores, samples if tally.repeats > 1 else [])
+            pooled = Pooled([tallies[suite.name, harness.name]], OVERALL, weights)
+            yield _Group(OVERALL, harness.name, threshold, None, pooled)
 
 
 def _make_row(suite: PlannedSuite, group: _Group) -> Row:
-    n = len(group.scores)
+    scores = group.pooled.scores()
+    n = len(scores)
     if n == 0:
         return Row(
             name=group.name, threshold=group.threshold, passed=False, n=0, suite=suite.name, harness=group.harness
         )
-    scores = _counted(group)
-    score = mean(scores)
+    score = _score(scores, group.pass_at)
     interval = wilson(min(score, 1.0), n, suite.statistics.confidence_level)
     mark = group.threshold if group.pass_at is None else group.pass_at
-    repeated = agreement(group.samples, mark) if group.samples else NO_REPEATS
+    repeated = agreement(group.pooled.tries(mark))
     return Row(
         name=group.name,
         score=score,
@@ -154,7 +152,7 @@ def _make_row(suite: PlannedSuite, group: _Group) -> Row:
         ci_upper=interval.upper,
         suite=suite.name,
         harness=group.harness,
-        pass_rate=pass_rate(group.scores, mark),
+        pass_rate=pass_rate(scores, mark),
         pass_at=group.pass_at,
         pass_at_k=repeated.pass_at_k,
         pass_all_k=repeated.pass_all_k,
@@ -162,11 +160,9 @@ def _make_row(suite: PlannedSuite, group: _Group) -> Row:
     )
 
 
-def _counted(group: _Group) -> list[float]:
-    """With `pass_at`, an example counts as 1 from the mark on, else as 0."""
-    if group.pass_at is None:
-        return group.scores
-    return [float(reaches(score, group.pass_at)) for score in group.scores]
+def _score(scores: Sequence[float], pass_at: float | None) -> float:
+    """Average; with `pass_at`, an example counts as 1 from the mark on, else as 0."""
+    return mean(scores) if pass_at is None else pass_rate(scores, pass_at)
 
 
 def _row_passes(statistics: Statistics, score: float, lower: float, n: int, threshold: float) -> bool:
@@ -176,12 +172,12 @@ def _row_passes(statistics: Statistics, score: float, lower: float, n: int, thre
 
 
 def _make_information(suite: PlannedSuite, harness: PlannedHarness, grader: Grader, tally: Tally) -> Information:
-    group = _group(grader, 0.0, harness.name, tally)
-    scores, n = _counted(group), len(group.scores)
-    name = group.name
+    name = grader_name(grader)
+    scores = Pooled([tally], name).scores()
+    n = len(scores)
     if n == 0:
         return Information(name=name, n=0, suite=suite.name, harness=harness.name)
-    score = mean(scores)
+    score = _score(scores, grader.pass_at)
     interval = wilson(min(score, 1.0), n, suite.statistics.confidence_level)
     return Information(
         name=name,

@@ -1,5 +1,6 @@
 """Asking every example several times: what is estimated from the repeats, and what is not changed by them."""
 
+from collections import Counter
 from itertools import combinations
 from math import fsum
 
@@ -11,7 +12,7 @@ from planned import exact, harness, plan, suite
 
 from domain.events import Finished, Row
 from domain.grader_spec import Grader
-from domain.repeats import agreement, pass_all_k, pass_at_k
+from domain.repeats import Tries, agreement, pass_all_k, pass_at_k
 
 TRIES = st.lists(st.booleans(), min_size=1, max_size=7)
 
@@ -38,8 +39,8 @@ def test_estimates_are_those_of_every_way_to_take_k_tries(tries: list[bool], dat
 )
 def test_a_row_s_estimates_are_means_over_the_examples_with_enough_tries(samples: list[list[float]]) -> None:
     """A try passes from the mark on. An example that lost tries to errors counts for as many as it has."""
-    got = agreement(samples, 0.7)
     passed = [[score >= 0.7 for score in sample] for sample in samples]
+    got = agreement(Counter(Tries(len(one), sum(one)) for one in passed))
     longest = max(map(len, samples))
     for k in range(1, longest + 1):
         enough = [tries for tries in passed if len(tries) >= k]

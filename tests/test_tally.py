@@ -51,7 +51,7 @@ def test_an_example_s_score_is_the_mean_over_its_graded_repeats() -> None:
     made = tally(
         hit(0, 1.0), hit(0, 0.5, repeat=1), hit(1, 0.25), failed(1, repeat=1), failed(2), failed(2, repeat=1), repeats=2
     )
-    assert made.scores("judge") == [0.75, 0.25]
+    assert list(made.scores("judge")) == [0.75, 0.25]
     assert list(made.samples("judge")) == [[1.0, 0.5], [0.25]]
     assert list(made.askings()) == [[{"judge": 1.0}, {"judge": 0.5}], [{"judge": 0.25}, {}]]
 
@@ -59,7 +59,7 @@ def test_an_example_s_score_is_the_mean_over_its_graded_repeats() -> None:
 def test_scores_stand_in_the_dataset_s_order() -> None:
     """Whatever the order of completion; a score of 0 is a score."""
     made = tally(hit(2, 0.2), hit(0, 0.0), hit(1, 0.1))
-    assert made.scores("judge") == [0.0, 0.1, 0.2]
+    assert list(made.scores("judge")) == [0.0, 0.1, 0.2]
     made = tally(hit(1, 0.4, repeat=1), hit(0, 0.1), hit(1, 0.3), hit(0, 0.2, repeat=1), repeats=2)
     assert list(made.samples("judge")) == [[0.1, 0.2], [0.3, 0.4]]
 
@@ -68,7 +68,7 @@ def test_a_grader_that_never_scored_has_no_scores() -> None:
     """With repeats and without."""
     for repeats in (1, 2):
         made = tally(failed(0), repeats=repeats)
-        assert made.scores("judge") == []
+        assert list(made.scores("judge")) == []
         assert list(made.samples("judge")) == []
         assert list(made.askings()) == []
 
@@ -76,14 +76,14 @@ def test_a_grader_that_never_scored_has_no_scores() -> None:
 def test_graders_of_one_asking_are_kept_apart() -> None:
     """One may fail where another scores."""
     made = tally(scored(0, scores={"judge": 0.5, "other": 1.0}), hit(1, 0.0, grader="other"))
-    assert (made.scores("judge"), made.scores("other")) == ([0.5], [1.0, 0.0])
+    assert (list(made.scores("judge")), list(made.scores("other"))) == ([0.5], [1.0, 0.0])
     assert list(made.askings()) == [[{"judge": 0.5, "other": 1.0}], [{"other": 0.0}]]
 
 
 def test_only_some_rows_may_take_part() -> None:
     """Row 7 of ten, the only one with the tag."""
     made = tally(hit(7, 0.5), examples=1, rows=10)
-    assert (made.scores("judge"), made.examples) == ([0.5], 1)
+    assert (list(made.scores("judge")), made.examples) == ([0.5], 1)
 
 
 def test_tokens_are_summed_wherever_the_answer_stands() -> None:
@@ -101,4 +101,4 @@ def test_tokens_are_summed_wherever_the_answer_stands() -> None:
 def test_an_answer_alone_is_not_recorded_yet() -> None:
     """Its score is still to come."""
     made = tally(answered(0))
-    assert (made.recorded, made.scores("judge")) == (0, [])
+    assert (made.recorded, list(made.scores("judge"))) == (0, [])

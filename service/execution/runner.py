@@ -7,7 +7,7 @@ import traceback
 from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.events import ExamplesPinned
 from domain.plan import Plan, decode_plan, name_left_out
-from domain.run import MAX_CRASHES, Run, abandon, crashes_too_often, finish, is_done, pin_examples, resume
+from domain.run import MAX_CRASHES, Run, abandon, conclude, crashes_too_often, finish, is_done, pin_examples, resume
 from domain.verdict import NOTHING_HELD, Held
 from service.execution.jobs import find_changed_code, open_jobs, secrets_of
 from service.execution.lanes import Lane, make_lanes
@@ -61,7 +61,8 @@ class Runner:
             await self._ask_and_grade(plan)
         if is_done(self._run, plan):
             held = await self._hold(plan)
-            await self._insist(lambda run, at: finish(run, plan, at, held))
+            end = await asyncio.to_thread(conclude, self._run, plan, held)
+            await self._insist(lambda run, at: finish(run, plan, at, held, end))
 
     async def _hold(self, plan: Plan) -> Held:
         if self._run.started is None or self._run.started.baseline is None:
