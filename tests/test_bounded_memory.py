@@ -1,5 +1,6 @@
 """What a run of very many examples holds in memory: some bytes a row, whatever is made of them."""
 
+import sys
 import tracemalloc
 from collections.abc import Callable
 
@@ -11,10 +12,12 @@ from domain.plan import PlannedHarness
 from domain.run import Key
 from domain.tally import Tally
 from domain.verdict import decide
+from service.files.mistake_list import MistakeList
+from service.files.seen_ids import SeenIds
 
 ROWS = 20_000
 ARRAY = 8
-"""Bytes that a row's score takes in an array."""
+"""Bytes that a row's score, or the digest of its id, takes in an array."""
 
 HARNESSES = [
     harness("pooled", exact(name="a"), exact(name="b"), exact(name="c")),
@@ -51,3 +54,18 @@ def test_a_verdict_holds_the_scores_of_one_row_at_a_time(asked: PlannedHarness) 
     to_do, tallies = plan(suite("qa", asked)), tally_of(asked)
     assert decide(to_do, tallies).verdict == "FAIL"  # what is made once, as by imports, is made by now
     assert peak(lambda: decide(to_do, tallies)) < 2 * ARRAY * ROWS
+
+
+def test_ids_that_are_all_different_are_checked_in_two_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without numpy, which alone takes 20 MB: it is asked only where ids seem to be there twice."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    ids = [f"example {row}" for row in range(ROWS)]
+
+    def check() -> None:
+        seen, mistakes = SeenIds(), MistakeList("d.jsonl")
+        for example_id in ids:
+            seen.add(example_id)
+        seen.tell_repeated((pytest.fail("the file was read again") for _ in ids), mistakes)
+        assert not mistakes
+
+    assert peak(check) < 3 * ARRAY * ROWS
