@@ -1,6 +1,7 @@
 """`matchspec serve`: settings from options and environment, a socket, signals, and the server around the service."""
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -113,7 +114,9 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
         with _listen(host, port) as listening:
             service.resume()
             _greet(settings, service, listening, host)
-            await _serve_until(stopped, service, Server(service.app, most), listening)
+            server = Server(service.app, most)
+            gc.freeze()  # what was imported stays: each look of the collector at it would stop all for 30 ms
+            await _serve_until(stopped, service, server, listening)
     if service.writer.failed:
         return RUNTIME
     return INTERRUPTED if signal.SIGINT in received else 0
