@@ -18,6 +18,7 @@ from projections.entries import Asking, example_entry, repeated_entry
 from projections.example_filter import ExampleFilter
 from projections.results import ANY_KIND, Place, Result
 from projections.views import Views
+from service.log.decoded import Decoded
 from service.log.reading import LogReader
 
 CHUNK = 200
@@ -46,6 +47,8 @@ class ResultReader:
     def __init__(self, log: LogReader, views: Views) -> None:
         self._log = log
         self._views = views
+        self._plans = Decoded(log, decode_plan)
+        self._manifests = Decoded(log, decode_manifest)
         self._folding: dict[str, asyncio.Task[Result]] = {}
 
     async def result(self, run_id: str) -> Result:
@@ -77,7 +80,7 @@ class ResultReader:
 
     async def plan(self, result: Result) -> Plan | None:
         """What a run was to do; None before it started."""
-        return decode_plan(await self._log.read_content(result.started.plan)) if result.started else None
+        return await self._plans.get(result.started.plan) if result.started else None
 
     async def statistics(self, result: Result) -> dict[str, Statistics]:
         """The statistics of the run's suites that set any."""
@@ -160,7 +163,7 @@ class ResultReader:
     async def _blocks(self, manifest: str, row: int) -> AsyncIterator[_Block]:
         """Read the blocks from that on which holds a row."""
         first = 0
-        for block in decode_manifest(await self._log.read_content(manifest)).blocks:
+        for block in (await self._manifests.get(manifest)).blocks:
             if row < first + block.rows:
                 yield _Block(first, (await self._log.read_content(block.digest)).splitlines())
             first += block.rows
