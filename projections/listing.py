@@ -62,8 +62,10 @@ class Listing:
                 self.changed = (recorded.position, recorded.at)
                 self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
             case Finished(status=status, verdict=verdict):
-                self.changed = (recorded.position, recorded.at)
                 run = self._runs[recorded.run_id]
+                if run.finished_at is not None:
+                    raise ValueError("a run ends once")
+                self.changed = (recorded.position, recorded.at)
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
             case ExamplesPinned() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                 pass

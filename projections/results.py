@@ -76,7 +76,7 @@ class _Askings:
 
 
 class Result:
-    """One run, folded from its events. `end` is where the log stood when the run was over."""
+    """One run, folded from its events. `end` is where the log stood when the run was over, `version` the run's last."""
 
     def __init__(self) -> None:
         self.started: Started | None = None
@@ -86,14 +86,12 @@ class Result:
         self.finished: Finished | None = None
         self.finished_at = ""
         self.end = Head(0, b"")
-        self._events = 0
-        self._last_version = 0
+        self.version = 0
         self._askings: dict[Key, _Askings] = {}
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the run's next event."""
-        self._events += 1
-        self._last_version = recorded.version
+        self.version = recorded.version
         match recorded.event:
             case ExampleScored() as event:
                 self._askings_of(event).note_score(event, recorded.version)
@@ -116,16 +114,6 @@ class Result:
                 pass
             case _:
                 assert_never(recorded.event)
-
-    @property
-    def version(self) -> int:
-        """That of the run's last event."""
-        return self._last_version
-
-    @property
-    def whole(self) -> bool:
-        """Whether every event of the run went in: a finished run's are not read at start."""
-        return self.finished is not None and self._events == self._last_version
 
     @property
     def size(self) -> int:
@@ -190,8 +178,7 @@ class Results:
         result.apply(recorded)
         if result.finished:
             del self._live[recorded.run_id]
-            if result.whole:
-                self.keep(recorded.run_id, result)
+            self.keep(recorded.run_id, result)
 
     def get(self, run_id: str) -> Result | None:
         """A run's result; None where it has to be folded from the log."""

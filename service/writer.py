@@ -77,9 +77,9 @@ class Writer:
         async for recorded in self._log.read_ends():
             if recorded.position > head:
                 break
-            self._views.apply(recorded)
+            self._views.apply_end(recorded)
         for run_id in self._views.listing.unfinished():
-            self.runs[run_id] = await self._fold(run_id, self._views.apply)
+            self.runs[run_id] = await self._fold(run_id, self._views.apply_unfinished)
         self._log.follow(self._take, self._look)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
@@ -284,13 +284,13 @@ class Writer:
         return True
 
     async def _fold(self, run_id: str, show: Callable[[Recorded], None] | None = None) -> Run:
-        """Fold a run up to the log's head; `show` is called for all but its start."""
+        """Fold a run up to the log's head; `show` is called for each of its events."""
         run = Run()
         async for recorded in self._log.read_run(run_id):
             if recorded.position > self._log.head.position:
                 break
             fold(run, recorded)
-            if show and recorded.version > 1:
+            if show:
                 show(recorded)
         return run
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from run_events import answered, finished, graded, pinned, scored, started
 
 from domain.codec import encode
+from domain.errors import LogUnreadable
 from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
 from domain.examples import Example, encode_line
 from projections import results
 from projections.entries import Asking
 from projections.entries import example_entry as entry_of
 from projections.results import Place, Result, Results
+from projections.views import Views
 
 END = "2026-03-15T14:31:05.000000Z"
 
@@ -110,22 +112,23 @@ def test_a_run_that_has_ended_is_answered_from_memory() -> None:
     assert view.get("run-2") is None
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        [started(pinned(rows=1)), scored(0), finished()],
-        [started(pinned(rows=1)), Resumed(process="p", left=1, after="crash"), finished(examples=0)],
-        [started(pinned(rows=1)), ExamplesPinned(harnesses=[], warnings=["w"]), finished(examples=0)],
-    ],
-    ids=["scores", "a take-over", "a pinning"],
-)
-def test_a_run_of_which_only_the_ends_were_read_is_not_answered_from_memory(events: list[Event]) -> None:
+def test_a_run_of_which_only_the_ends_were_read_is_not_answered_from_memory() -> None:
     """A start reads no more of a finished run: what lies between is folded when somebody asks."""
-    view = Results()
-    first, *_, last = recorded("run-1", *events)
-    view.apply(first)
-    view.apply(last)
-    assert view.get("run-1") is None
+    views = Views()
+    first, *_, last = recorded("run-1", started(pinned(rows=1)), scored(0), finished())
+    views.apply_end(first)
+    views.apply_end(last)
+    assert (views.listing.unfinished(), views.progress.get("run-1"), views.results.get("run-1")) == ([], None, None)
+
+
+def test_a_run_ends_once() -> None:
+    """A start does not open a log in which one ends twice."""
+    views = Views()
+    first, end = recorded("run-1", started(pinned(rows=1)), finished(examples=0))
+    views.apply_end(first)
+    views.apply_end(end)
+    with pytest.raises(LogUnreadable, match=r"^event 3 \(run-1, version 3, finished\) can't follow"):
+        views.apply_end(end._replace(position=3, version=3))
 
 
 def test_only_the_runs_looked_at_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

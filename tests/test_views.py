@@ -29,11 +29,11 @@ def rebuilt(log: Sequence[Recorded]) -> Views:
     views = Views()
     for recorded in log:
         if isinstance(recorded.event, Started | Finished):
-            views.apply(recorded)
+            views.apply_end(recorded)
     for run_id in views.listing.unfinished():
         for recorded in log:
-            if recorded.run_id == run_id and recorded.version > 1:
-                views.apply(recorded)
+            if recorded.run_id == run_id:
+                views.apply_unfinished(recorded)
     return views
 
 

@@ -160,7 +160,7 @@ async def open_past_run(logs: RunLogs, run_id: str) -> AsyncIterator[tuple[Resul
 async def _views(reader: LogReader) -> Views:
     views = Views()
     async for recorded in reader.read_ends():
-        views.apply(recorded)
+        views.apply_end(recorded)
     return views
 
 
