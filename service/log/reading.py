@@ -11,11 +11,12 @@ from domain.checkpoint import Found
 from domain.errors import LogUnreadable
 from domain.events import FORMAT, Event, LogCreated, Recorded
 from service.log.address import LogAddress
-from service.log.rows import COLUMNS, PAGE, PAGE_BYTES, Rows, StoredEvent
+from service.log.rows import COLUMNS, PAGE, PAGE_BYTES, Row, Rows, StoredEvent
 
 NEVER = (1 << 63) - 1
 """Above every version and position."""
 
+_RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
 _HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
 _FIRST = "SELECT type, body FROM events WHERE position = 1"
 
@@ -48,7 +49,7 @@ class LogReader:
     async def read_one(self, run_id: str, version: int) -> StoredEvent | None:
         """Read one event of a run as it is stored; None where it has no such."""
         query = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version = ?"
-        page = await self._rows.read_page(query, run_id, version)
+        page = await self._read_stored(query, run_id, version)
         return page[0] if page else None
 
     async def read_head(self, position: int) -> Head:
@@ -64,7 +65,7 @@ class LogReader:
         """Read the events behind a position up to another in pages, those of other runs without their bodies."""
         columns = COLUMNS.replace("body", "CASE WHEN run_id = ? THEN body ELSE ? END AS body")
         query = f"SELECT {columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT {PAGE}"
-        while page := await self._rows.read_page(query, run_id, b"", position, up_to):
+        while page := await self._read_stored(query, run_id, b"", position, up_to):
             yield page
             position = page[-1].position
 
@@ -72,19 +73,16 @@ class LogReader:
         self, run_id: str, after: int = 0, up_to: int = NEVER, page_bytes: int = PAGE_BYTES
     ) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
-        query = (
-            f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ?"
-            f" ORDER BY version LIMIT {PAGE}"
-        )
-        while page := await self._rows.read_page(query, run_id, after, up_to, page_bytes=page_bytes):
+        while page := await self._read_stored(_RUN, run_id, after, up_to, page_bytes=page_bytes):
             yield page
             after = page[-1].version
 
     async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
         """Read a run's events in order: those behind version `after`, up to version `up_to`."""
-        async for page in self.read_stored(run_id, after, up_to):
-            for stored in page:
-                yield recorded_of(stored)
+        while page := await self._rows.read_page(_RUN, run_id, after, up_to):
+            for row in page:
+                yield recorded_of(row)
+            after = page[-1][2]
 
     async def read_run_ids(self) -> list[str]:
         """Name all runs, in the order in which they began; the run `log` is one of them."""
@@ -97,17 +95,17 @@ class LogReader:
         ends = "type IN ('started', 'finished')"
         query = f"SELECT {COLUMNS} FROM events WHERE {ends} AND position > ? ORDER BY position LIMIT {PAGE}"
         while page := await self._rows.read_page(query, after):
-            for stored in page:
-                yield recorded_of(stored)
-            after = page[-1].position
+            for row in page:
+                yield recorded_of(row)
+            after = page[-1][0]
 
     async def read_after(self, position: int) -> AsyncIterator[Recorded]:
         """Read all events behind a position."""
         query = f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT {PAGE}"
         while page := await self._rows.read_page(query, position):
-            for stored in page:
-                yield recorded_of(stored)
-            position = page[-1].position
+            for row in page:
+                yield recorded_of(row)
+            position = page[-1][0]
 
     async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
         """Read the stored bytes of some events of a run by their versions, of those that have at most `up_to`."""
@@ -137,6 +135,10 @@ class LogReader:
         )
         return Found(*rows[0]) if rows else None
 
+    async def _read_stored(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> list[StoredEvent]:
+        page = await self._rows.read_page(query, *parameters, page_bytes=page_bytes)
+        return [StoredEvent._make(row) for row in page]
+
     async def _read_first(self) -> Event | None:
         rows: list[tuple[str, bytes]] = await self._rows.read(_FIRST)
         return codec.decode(*rows[0]) if rows else None
@@ -146,7 +148,7 @@ class LogReader:
         return Head(*rows[0]) if rows else Head(0, chain.START)
 
 
-def recorded_of(stored: StoredEvent) -> Recorded:
+def recorded_of(row: Row) -> Recorded:
     """Decode what is stored."""
-    position, run_id, version, name, at, body, _, link = stored
+    position, run_id, version, name, at, body, _, link = row
     return Recorded(position, run_id, version, at, codec.decode(name, body), link)

@@ -1,12 +1,17 @@
 """What a log's readers need of a database: rows for a query. Queries are SQL that every one of them understands."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 COLUMNS = "position, run_id, version, type, at, body, leaf, hash"
 PAGE = 500
 PAGE_BYTES = 1_000_000
 """A page of events has no further one after so many bytes of bodies: a single body may have 8 MB and more."""
+
+
+Row = tuple[int, str, int, str, str, bytes, bytes, bytes]
+"""The columns of an event; what is folded at once needs no names for them."""
 
 
 class StoredEvent(NamedTuple):
@@ -30,7 +35,7 @@ class Rows(ABC):
         """Read rows."""
 
     @abstractmethod
-    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> list[StoredEvent]:
+    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
         """Read events in the order of their positions: none beyond that which fills a page."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ from typing import Any, Self
 import aiosqlite
 
 from domain.errors import LogUnavailable
-from service.log.rows import PAGE_BYTES, Rows, StoredEvent
+from service.log.rows import PAGE_BYTES, Row, Rows
 from service.log.sqlite.connection import on_its_thread, open_reading
 
 
@@ -31,7 +31,7 @@ class SqliteRows(Rows):
         """Close the connection."""
         await self._connection.close()
 
-    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> list[StoredEvent]:
+    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
         """Read events in the order of their positions: none beyond that which fills a page."""
         try:
             return await on_its_thread(self._connection, _fetch_page, query, parameters, page_bytes)
@@ -46,14 +46,13 @@ class SqliteRows(Rows):
             raise LogUnavailable(f"the log can't be read: {error}") from error
 
 
-def _fetch_page(
-    connection: sqlite3.Connection, query: str, parameters: Sequence[object], page_bytes: int
-) -> list[StoredEvent]:
-    page, size = [], 0
+def _fetch_page(connection: sqlite3.Connection, query: str, parameters: Sequence[object], page_bytes: int) -> list[Row]:
+    page: list[Row] = []
+    size = 0
     with closing(connection.execute(query, parameters)) as rows:
         for row in rows:
-            page.append(StoredEvent._make(row))
-            size += len(page[-1].body)
+            page.append(row)
+            size += len(row[5])
             if size >= page_bytes:
                 break
     return page
