@@ -1,11 +1,14 @@
 """Which runs there are and how they stand, newest first."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple, assert_never
 
 import msgspec
 
 from domain.events import (
+    STATUSES,
     CancelRequested,
     ExampleAnswered,
     ExampleScored,
@@ -50,6 +53,8 @@ class Listing:
     def __init__(self) -> None:
         self.changed = (0, "")
         self._runs: dict[str, ListedRun] = {}
+        self._unfinished: dict[str, ListedRun] = {}
+        self._ended: defaultdict[str | None, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(STATUSES, 0))
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
@@ -60,13 +65,14 @@ class Listing:
                 if recorded.run_id in self._runs:
                     raise ValueError("a run starts once")
                 self.changed = (recorded.position, recorded.at)
-                self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
+                run = self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
+                self._unfinished[recorded.run_id] = run
             case Finished(status=status, verdict=verdict):
-                run = self._runs[recorded.run_id]
-                if run.finished_at is not None:
-                    raise ValueError("a run ends once")
+                run = self._unfinished.pop(recorded.run_id)
                 self.changed = (recorded.position, recorded.at)
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
+                for suite in (None, *run.suites):
+                    self._ended[suite][status] += 1
             case ExamplesPinned() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                 pass
             case _:
@@ -78,20 +84,25 @@ class Listing:
 
     def page(self, suite: str | None, status: Status | None, limit: int, offset: int) -> Page:
         """The runs that include a suite and have a status, newest first, from `offset` on."""
-        matching = [
-            run
-            for run in reversed(self._runs.values())
-            if (suite is None or suite in run.suites) and (status is None or run.status == status)
-        ]
-        return Page(matching[offset : offset + limit], len(matching))
+        total = self.count(suite, status)
+        if offset >= total:
+            return Page([], total)
+        runs: Iterator[ListedRun] = reversed(self._runs.values())
+        if suite is not None:
+            runs = (run for run in runs if suite in run.suites)
+        if status is not None:
+            runs = (run for run in runs if run.status == status)
+        return Page(list(islice(runs, offset, min(offset + limit, total))), total)
 
-    def all(self) -> Iterable[ListedRun]:
-        """All of them, in the log's order."""
-        return self._runs.values()
+    def count(self, suite: str | None, status: Status | None) -> int:
+        """How many runs include a suite and have a status."""
+        running = sum(suite is None or suite in run.suites for run in self._unfinished.values())
+        counts = self._ended.get(suite, {}) | {"running": running}
+        return sum(counts.values()) if status is None else counts.get(status, 0)
 
     def unfinished(self) -> list[str]:
         """The runs that are not over, the oldest first."""
-        return [run.run_id for run in self._runs.values() if run.finished_at is None]
+        return list(self._unfinished)
 
 
 def _begun(run_id: str, at: str, started: Started) -> ListedRun:

@@ -62,6 +62,7 @@ def test_a_suite_matches_any_run_that_includes_it_and_a_status_what_it_is_now(
 ) -> None:
     """Runs of all suites are found under each of them."""
     assert listed(listing, suite, status) == expected
+    assert listing.count(suite, status) == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def test_a_suite_matches_any_run_that_includes_it_and_a_status_what_it_is_now(
         (2, 2, ["run-3", "run-2"]),
         (2, 4, ["run-1"]),
         (2, 5, []),
+        (2, 10**30, []),
         (100, 0, ["run-5", "run-4", "run-3", "run-2", "run-1"]),
     ],
 )
@@ -81,6 +83,18 @@ def test_a_page_is_cut_from_all_that_match_and_tells_their_number(
     page = listing.page(None, None, limit, offset)
     assert ([run.run_id for run in page.runs], page.total) == (expected, 5)
     assert listing.page("more", None, limit, offset).total == 3
+
+
+def test_a_page_is_cut_from_those_that_a_filter_leaves(listing: Listing) -> None:
+    """Of run-5, run-4, run-3 and run-1 of suite qa, and of those that run."""
+    cases: list[tuple[str, Status | None, int, list[str], int]] = [
+        ("qa", None, 1, ["run-4", "run-3"], 4),
+        ("qa", None, 3, ["run-1"], 4),
+        ("qa", "running", 1, ["run-3"], 2),
+    ]
+    for suite, status, offset, expected, total in cases:
+        page = listing.page(suite, status, 2, offset)
+        assert ([run.run_id for run in page.runs], page.total) == (expected, total)
 
 
 def test_a_run_is_listed_as_it_stands(listing: Listing) -> None:

@@ -1,6 +1,5 @@
 """`GET /metrics`: what the server does and has done, for Prometheus."""
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
@@ -44,10 +43,9 @@ class _Service(Collector):
         yield from self._log()
 
     def _runs(self) -> Iterator[Metric]:
-        counts = Counter(run.status for run in self._api.views.listing.all())
         runs = GaugeMetricFamily("matchspec_runs", "Runs of the log.", labels=["status"])
         for status in STATUSES:
-            runs.add_metric([status], counts[status])
+            runs.add_metric([status], self._api.views.listing.count(None, status))
         yield runs
         queue = self._api.queue
         yield GaugeMetricFamily("matchspec_runs_active", "Runs at work.", queue.active)
