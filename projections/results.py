@@ -169,6 +169,7 @@ class Results:
     def __init__(self) -> None:
         self._live: dict[str, Result] = {}
         self._finished: OrderedDict[str, Result] = OrderedDict()
+        self._rows = 0
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
@@ -189,9 +190,9 @@ class Results:
 
     def keep(self, run_id: str, result: Result) -> None:
         """Keep a finished run, and let go of those not asked for longest."""
+        before = self._finished.get(run_id)
         self._finished[run_id] = result
-        while len(self._finished) > KEPT_RUNS or (len(self._finished) > 1 and self._rows() > KEPT_ROWS):
-            self._finished.popitem(last=False)
-
-    def _rows(self) -> int:
-        return sum(result.size for result in self._finished.values())
+        self._rows += result.size - (before.size if before else 0)
+        while len(self._finished) > KEPT_RUNS or (len(self._finished) > 1 and self._rows > KEPT_ROWS):
+            _, gone = self._finished.popitem(last=False)
+            self._rows -= gone.size
