@@ -78,15 +78,15 @@ class Run:
         """Take in the run's next event."""
         self.version += 1
         match event:
+            case ExampleScored():
+                self._take_score(event)
+            case ExampleAnswered():
+                self._take_answer(event)
             case Started():
                 self.started, self.started_at = event, at
                 self._take_harnesses(event.harnesses)
             case ExamplesPinned():
                 self._take_harnesses(event.harnesses)
-            case ExampleAnswered():
-                self._take_answer(event)
-            case ExampleScored():
-                self._take_score(event)
             case Resumed():
                 self.crashes += event.after == "crash"
             case CancelRequested():
@@ -143,8 +143,9 @@ def record_answer(run: Run, answered: ExampleAnswered) -> list[Event]:
 def record_score(run: Run, scored: ExampleScored) -> list[Event]:
     """Record an asking, once: saying it again changes nothing. ValueError for a score outside 0-1, NaN included."""
     _going_on(run)
-    if not all(0 <= score <= 1 for score in scored.scores.values()):
-        raise ValueError(f"a score must be in 0-1: {scored.scores}")
+    for score in scored.scores.values():
+        if not 0 <= score <= 1:
+            raise ValueError(f"a score must be in 0-1: {scored.scores}")
     return [] if run.recorded[scored.suite, scored.harness][run.place(scored)] else [scored]
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from math import isnan, nan
 
-from domain.events import ExampleAnswered, ExampleScored
+from domain.events import ExampleAnswered, ExampleScored, Usage
 from domain.statistics import mean
 
 
@@ -33,15 +33,18 @@ class Tally:
         self.passed += event.passed
         self.model_errors += event.error is not None
         self.grader_errors += len(event.errors)
-        self._add_tokens(event)
+        if event.usage:
+            self._add_tokens(event.usage)
         if event.error is not None or event.errors:
             self._erring[event.row] = 1
+        place = event.row * self.repeats + event.repeat
         for grader, score in event.scores.items():
-            self._of(grader)[event.row * self.repeats + event.repeat] = score
+            self._of(grader)[place] = score
 
     def add_answer(self, event: ExampleAnswered) -> None:
         """Take in one answer that is not scored yet."""
-        self._add_tokens(event)
+        if event.usage:
+            self._add_tokens(event.usage)
 
     @property
     def erring(self) -> int:
@@ -83,14 +86,14 @@ class Tally:
         return {grader: scores[place] for grader, scores in self._scores.items() if not isnan(scores[place])}
 
     def _of(self, grader: str) -> "array[float]":
-        if grader not in self._scores:
-            self._scores[grader] = array("d", [nan]) * (self._rows * self.repeats)
-        return self._scores[grader]
+        scores = self._scores.get(grader)
+        if scores is None:
+            scores = self._scores[grader] = array("d", [nan]) * (self._rows * self.repeats)
+        return scores
 
-    def _add_tokens(self, event: ExampleScored | ExampleAnswered) -> None:
-        if event.usage:
-            self.input_tokens += event.usage.input_tokens
-            self.output_tokens += event.usage.output_tokens
+    def _add_tokens(self, usage: Usage) -> None:
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
 
 
 Tallies = Mapping[tuple[str, str], Tally]

@@ -7,7 +7,6 @@ same time share one commit, and each is decided on the state that includes those
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
@@ -37,10 +36,6 @@ class _Pending(NamedTuple):
     command: Command | None
     contents: Sequence[Content]
     answer: asyncio.Future[None]
-
-    @property
-    def size(self) -> int:
-        return sum(len(content.content) for content in self.contents)
 
 
 class Writer:
@@ -138,7 +133,7 @@ class Writer:
         """Wait until the log can be written."""
         await self._writable.wait()
 
-    async def _put(self, run_id: str, command: Command | None, contents: Sequence[Content]) -> None:
+    def _put(self, run_id: str, command: Command | None, contents: Sequence[Content]) -> asyncio.Future[None]:
         if not self._writable.is_set():
             raise LogUnavailable(self.fault)
         answer = asyncio.get_running_loop().create_future()
@@ -146,7 +141,7 @@ class Writer:
         if self._oldest is None:
             self._oldest = monotonic()
         self._news.set()
-        await answer
+        return answer
 
     async def _write_for_ever(self) -> None:
         group: Sequence[_Pending] = ()
@@ -171,7 +166,8 @@ class Writer:
     def _take_group(self) -> list[_Pending]:
         count = size = 0
         for pending in self._waiting[:GROUP]:
-            size += pending.size
+            for content in pending.contents:
+                size += len(content.content)
             if count and size > GROUP_BYTES:
                 break
             count += 1
@@ -296,8 +292,9 @@ class Writer:
 
 
 def _answer(pending: _Pending, error: Exception | None) -> None:
-    with suppress(asyncio.InvalidStateError):
-        if error:
-            pending.answer.set_exception(error)
-        else:
-            pending.answer.set_result(None)
+    if pending.answer.done():  # nobody waits any more
+        return
+    if error:
+        pending.answer.set_exception(error)
+    else:
+        pending.answer.set_result(None)
