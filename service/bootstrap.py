@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -26,9 +26,11 @@ from service.execution.regrading import Regrader
 from service.execution.runner import Runner
 from service.execution.slots import CallSlots
 from service.execution.starting import Starter
+from service.execution.taking_over import take_over_for_ever
 from service.execution.world import World
 from service.files.config import ConfigFiles, secret_names
 from service.log.address import LogAddress
+from service.log.checkpoint_file import find_checkpoint
 from service.log.event_log import EventLog
 from service.log.opening import open_log
 from service.log.signing import load_signer
@@ -61,7 +63,7 @@ class Settings(NamedTuple):
 
 
 class Service:
-    """A service over an open log. `unfinished` names the runs that the last process left."""
+    """A service over an open log. `unfinished` names the runs that the last process left, where only one writes."""
 
     def __init__(self, settings: Settings, api: Api, world: World, queue: Queue) -> None:
         self.writer = world.writer
@@ -70,11 +72,12 @@ class Service:
         self.starter = api.starter
         self.regrader = api.regrader
         self.news = api.news
-        self.unfinished = api.views.listing.unfinished()
+        self.unfinished = [] if world.log.shared else api.views.listing.unfinished()
         self._settings = settings
         self._api = api
         self._world = world
         self._queue = queue
+        self._taking_over: asyncio.Task[None] | None = None
 
     @cached_property
     def app(self) -> App:
@@ -86,6 +89,8 @@ class Service:
     def resume(self) -> None:
         """Go on with the runs that the last process left."""
         self._world.log.crash_told = True
+        if self._world.log.shared:
+            self._taking_over = asyncio.create_task(take_over_for_ever(self._world, self._queue), name="taking over")
         for run_id in self.unfinished:
             self._queue.put(run_id, taken_over=True)
 
@@ -93,6 +98,8 @@ class Service:
         """Let nobody wait any more, and make no new model call; record what is in flight, within a limit."""
         self.news.close()
         self._world.stopping.set()
+        if self._taking_over:
+            self._taking_over.cancel()
         await self._queue.stop()
 
 
@@ -113,7 +120,8 @@ async def open_service(
     its checkpoints can't be used.
     """
     async with AsyncExitStack() as stack:
-        log = await open_log(settings.db, stamp(clock()), load_signer(settings.environment))
+        checkpoint = find_checkpoint(settings.db, settings.environment)
+        log = await open_log(settings.db, stamp(clock()), load_signer(settings.environment), checkpoint=checkpoint)
         stack.push_async_callback(log.close)
         views = Views()
         measures = Measures()
@@ -160,13 +168,17 @@ def _make_world(
 def _build(
     settings: Settings, world: World, views: Views, results: ResultReader, clock: Callable[[], datetime]
 ) -> Service:
-    def carry(run_id: str, taken_over: bool) -> Coroutine[None, None, None]:
-        return Runner(world, run_id, taken_over).carry()
+    async def carry(run_id: str, taken_over: bool) -> None:
+        try:
+            await Runner(world, run_id, taken_over).carry()
+        finally:
+            await world.log.release(run_id)
 
     news = News()
     views.watchers += [news.tell, world.measures.note]
     queue = Queue(carry, settings.limits)
     world.writer.on_found = partial(queue.put, taken_over=False)
+    world.writer.on_gone = queue.drop
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
     starter = Starter(world, queue, config, clock, Keys(views.keyed))

@@ -41,8 +41,8 @@ class _Pending(NamedTuple):
 class Writer:
     """Owns the log's writing side and the state of every unfinished run.
 
-    `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable, `on_ended`
-    for each that another process ended.
+    `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable, `on_gone`
+    for each that another process ended or carries now.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Writer:
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.on_found: Callable[[str], None] = lambda _run_id: None
-        self.on_ended: Callable[[str], None] = lambda _run_id: None
+        self.on_gone: Callable[[str], None] = lambda _run_id: None
         self._log = log
         self._views = views
         self._clock = clock
@@ -59,6 +59,7 @@ class Writer:
         self._writable = asyncio.Event()
         self._writable.set()
         self._behind = False
+        self._lookers: list[asyncio.Future[None]] = []
         self._closing = False
         self._failing = False
         self._fault = ""
@@ -75,7 +76,7 @@ class Writer:
             self._views.apply_end(recorded)
         for run_id in self._views.listing.unfinished():
             self.runs[run_id] = await self._fold(run_id, self._views.apply_unfinished)
-        self._log.follow(self._take, self._look)
+        self._log.follow(self._take, self._look, self._lose)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
     async def close(self) -> None:
@@ -129,6 +130,14 @@ class Writer:
         """Pin contents, before the event that names them."""
         await self._put(LOG, None, contents)
 
+    async def look(self) -> None:
+        """Take in what other processes appended by now."""
+        if self._log.shared and self._writable.is_set():
+            looked = asyncio.get_running_loop().create_future()
+            self._lookers.append(looked)
+            self._look()
+            await looked
+
     async def writable(self) -> None:
         """Wait until the log can be written."""
         await self._writable.wait()
@@ -162,6 +171,8 @@ class Writer:
             self._writable.clear()
             for pending in (*group, *self._waiting):
                 _answer(pending, LogUnavailable(self.fault))
+            for looker in self._lookers:
+                _tell(looker)
 
     def _take_group(self) -> list[_Pending]:
         count = size = 0
@@ -225,7 +236,10 @@ class Writer:
             fold(self.runs.setdefault(recorded.run_id, Run()), recorded)
         self._show(recorded)
         if isinstance(recorded.event, Finished):
-            self.on_ended(recorded.run_id)
+            self.on_gone(recorded.run_id)
+
+    def _lose(self, run_id: str) -> None:
+        self.on_gone(run_id)
 
     def _look(self) -> None:
         self._behind = True
@@ -233,11 +247,15 @@ class Writer:
 
     async def _catch_up(self) -> None:
         self._behind = False
+        lookers, self._lookers = self._lookers, []
         try:
             async for recorded in self._log.read_on():
                 self._take(recorded)
         except LogUnavailable as error:
             logger.debug("%s", error)  # it is looked again, and an append tells
+        finally:
+            for looker in lookers:
+                _tell(looker)
 
     def _show(self, recorded: Recorded) -> None:
         self._views.apply(recorded)
@@ -271,7 +289,7 @@ class Writer:
                 if recorded.position > self._log.head.position:
                     break
                 self._views.apply(recorded)
-                if isinstance(recorded.event, Started) and await self._log.hold(recorded.run_id):
+                if isinstance(recorded.event, Started) and self._log.holds(recorded.run_id):
                     found.append(recorded.run_id)
             self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
         except LogError as error:
@@ -289,6 +307,11 @@ class Writer:
             if show:
                 show(recorded)
         return run
+
+
+def _tell(looker: asyncio.Future[None]) -> None:
+    if not looker.done():
+        looker.set_result(None)
 
 
 def _answer(pending: _Pending, error: Exception | None) -> None:

@@ -16,6 +16,7 @@ from over_httpx import sending_to
 from service.bootstrap import Service, Settings, open_service
 from service.execution.queue import Limits
 from service.files.config import read_config
+from service.log.address import LogAddress
 from service.models.message import Send
 
 Document = dict[str, Any]
@@ -103,7 +104,7 @@ async def serving(
     model: httpx.AsyncBaseTransport | None = None,
     *,
     send: Send | None = None,
-    db: Path | None = None,
+    db: LogAddress | None = None,
     environment: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     clock: Callable[[], datetime] | None = None,

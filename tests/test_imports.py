@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from calling import call
+from project import write_project
+
+from service.log import opening
 
 ROOT = Path(__file__).parent.parent
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
@@ -42,6 +46,8 @@ def test_every_import_contract_is_kept() -> None:
         ("domain/planted.py", "import asyncio"),
         ("projections/planted.py", "from time import time"),
         ("domain/planted.py", "import sqlite3"),
+        ("service/log/planted.py", "import psycopg"),
+        ("service/execution/planted.py", "from procrastinate import App"),
     ],
 )
 def test_an_import_that_points_the_wrong_way_is_found(copied: Path, module: str, line: str) -> None:
@@ -50,3 +56,31 @@ def test_an_import_that_points_the_wrong_way_is_found(copied: Path, module: str,
     checked = lint_imports(copied)
     assert checked.returncode == 1
     assert f"{module.removesuffix('.py').replace('/', '.')} -> " in checked.stdout
+
+
+def test_a_log_in_a_file_needs_nothing_of_postgresql(tmp_path: Path) -> None:
+    """Whoever keeps the log in a file runs, checks and exports without PostgreSQL's client being imported."""
+    write_project(tmp_path)
+    program = """
+import sys
+sys.modules["psycopg"] = None  # to import it fails
+from service.cli.main import main
+for words in (["run"], ["report"], ["verify"], ["replay"]):
+    try:
+        main(words)
+    except SystemExit as ended:
+        assert not ended.code, (words, ended.code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_client_of_postgresql_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL where the extra is not installed: exit code 2, and what to install."""
+    write_project(tmp_path)
+    monkeypatch.setattr(opening, "find_spec", lambda _name: None)
+    for command in ("serve", "verify", "replay"):
+        called = call(tmp_path, command, "--db", "postgresql://me@127.0.0.1:1/none")
+        assert (called.code, "pip install 'matchspec[postgres]'" in called.stderr) == (2, True), called

@@ -3,6 +3,8 @@
 import asyncio
 from typing import NamedTuple
 
+from domain.errors import RunNotFound
+from projections.listing import ListedRun
 from projections.views import Views
 from service.api.event_pages import EventPages
 from service.api.kept import KeptDocuments
@@ -36,3 +38,12 @@ class Api(NamedTuple):
     kept: KeptDocuments
     world: World
     queue: Queue
+
+    async def find(self, run_id: str) -> ListedRun:
+        """Give a run at a glance; RunNotFound. One that another process has just started is looked for in the log."""
+        if self.views.listing.get(run_id) is None:
+            await self.world.writer.look()
+        listed = self.views.listing.get(run_id)
+        if listed is None:
+            raise RunNotFound(f"there is no run '{run_id}' in the log")
+        return listed

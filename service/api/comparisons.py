@@ -8,7 +8,6 @@ from litestar import Request, route
 from litestar.datastructures import State
 from litestar.response import Stream
 
-from domain.errors import RunNotFound
 from service.api.backend import Api
 from service.api.media import JSON, READING
 from service.api.query import CompareQuery, read_query
@@ -24,8 +23,7 @@ async def compare_runs(request: Request[Any, Any, State], state: State) -> Strea
     api: Api = state.api
     query = read_query(request.query_params.multi_items(), CompareQuery)
     for run_id in (query.base, query.head):
-        if api.views.listing.get(run_id) is None:
-            raise RunNotFound(f"there is no run '{run_id}' in the log")
+        await api.find(run_id)
     async with api.comparing:
         base = await side_of_run(api.results, api.views, query.base)
         head = await side_of_run(api.results, api.views, query.head)

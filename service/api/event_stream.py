@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import UNSET
 
-from domain.errors import EventNotFound, InvalidRequest, LogError, RunNotFound
+from domain.errors import EventNotFound, InvalidRequest, LogError
 from domain.mistakes import Mistake
 from projections.listing import ListedRun
 from service.api.backend import Api
@@ -36,9 +36,7 @@ async def get_events(
 ) -> Stream | Response[bytes | None]:
     """Give a run's events from the first one, or from behind the one that the reader has, to the end."""
     api: Api = state.api
-    listed = api.views.listing.get(run_id)
-    if listed is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    listed = await api.find(run_id)
     after = _after(request)
     last = await api.log.last_version(run_id)
     if after > last:

@@ -8,7 +8,6 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from domain.errors import RunNotFound
 from domain.events import PinnedHarness
 from projections.example_filter import ExampleFilter
 from projections.results import Result
@@ -43,9 +42,7 @@ class Page(NamedTuple):
 async def get_examples(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Give a page of a run's examples, of those that there are by now, or were after its event `at`."""
     api: Api = state.api
-    listed = api.views.listing.get(run_id)
-    if listed is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    listed = await api.find(run_id)
     query = read_query(request.query_params.multi_items(), ExamplesQuery)
     begin = Cursor(0, 0) if query.cursor is UNSET else _decode(query.cursor)
     past = None if query.at is UNSET else (await api.past.at(run_id, query.at)).result(run_id)

@@ -8,7 +8,7 @@ from litestar import Request, Response, route
 from litestar.datastructures import State
 from litestar.params import FromPath
 
-from domain.errors import Refused, RunNotFound, RunNotOver
+from domain.errors import Refused, RunNotOver
 from domain.spec import Statistics
 from projections.listing import ListedRun
 from projections.results import Result
@@ -43,9 +43,7 @@ HEADERS = {
 async def get_report(run_id: FromPath[str], request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Write a report."""
     api: Api = state.api
-    listed = api.views.listing.get(run_id)
-    if listed is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    listed = await api.find(run_id)
     kind = read_query(request.query_params.multi_items(), ReportQuery).format
     if listed.finished_at is None:
         raise RunNotOver(f"the run {run_id} is not over; there is a report once it is")

@@ -7,7 +7,6 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from domain.errors import RunNotFound
 from service.api.backend import Api
 from service.api.log_line import log_line
 from service.api.media import JSON_LINES, READING
@@ -18,9 +17,8 @@ from service.log.reading import LogReader
 async def get_log(run_id: FromPath[str], state: State) -> Stream:
     """Give the events that the log has of a run by now."""
     api: Api = state.api
-    last = await api.log.last_version(run_id) if api.views.listing.get(run_id) else 0
-    if not last:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    await api.find(run_id)
+    last = await api.log.last_version(run_id)
     return Stream(_lines(api.log, run_id, last), media_type=JSON_LINES)
 
 

@@ -34,8 +34,7 @@ async def regrade(run_id: FromPath[str], request: Request[Any, Any, State], stat
     """Start a run that grades the recorded outputs of another one anew."""
     api: Api = state.api
     await read_body(request, NoFields)
-    if api.views.listing.get(run_id) is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    await api.find(run_id)
     return await _accepted(api, await api.regrader.start(run_id, read_caller(request)))
 
 
@@ -44,8 +43,7 @@ async def cancel(run_id: FromPath[str], request: Request[Any, Any, State], state
     """End a run: 202; 200 where it was over before."""
     api: Api = state.api
     await read_body(request, NoFields)
-    if api.views.listing.get(run_id) is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    await api.find(run_id)
     ended = await api.canceller.cancel(run_id, read_caller(request))
     return await _accepted(api, run_id, status=202 if ended else 200)
 
@@ -64,9 +62,7 @@ async def get_result(
 ) -> Response[bytes] | Stream:
     """Give a run's status and, once it is over, its results; or how it stood after its event `at`."""
     api: Api = state.api
-    listed = api.views.listing.get(run_id)
-    if listed is None:
-        raise RunNotFound(f"there is no run '{run_id}' in the log")
+    listed = await api.find(run_id)
     query = read_query(request.query_params.multi_items(), ResultQuery)
     if query.at is not UNSET:
         past, tag = await api.past.at(run_id, query.at), tag_of_past(run_id, (query.at, query.examples))

@@ -14,9 +14,7 @@ import click
 @click.option(
     "--config", metavar="FILE", help="The configuration. [default: the one that the run was started with, as it is now]"
 )
-@click.option(
-    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
-)
+@click.option("--db", metavar="LOG", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]")
 @click.option("--badge", metavar="FILE.svg", help="Write a badge with the verdict.")
 @click.option("--server", metavar="URL", help="Regrade a run of this server there; MATCHSPEC_API_KEY is its key.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell every example as it is scored.")
@@ -42,9 +40,7 @@ def regrade(**options: object) -> None:
 @click.option("--show-passing", is_flag=True, help="List the passing examples too.")
 @click.option("--show-all-failures", is_flag=True, help="Report every failing example, not the first five.")
 @click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
-@click.option(
-    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
-)
+@click.option("--db", metavar="LOG", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]")
 @click.option(
     "--compare", nargs=2, metavar="A B", help="Compare two runs, by ids or result files: A the base, B the head."
 )
@@ -67,9 +63,7 @@ def report(**options: object) -> None:
 @click.option("-o", "--output", metavar="FILE", help="Write there; - is standard output. [default: RUN_ID.jsonl here]")
 @click.option("--force", is_flag=True, help="Overwrite a file that is already there.")
 @click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
-@click.option(
-    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
-)
+@click.option("--db", metavar="LOG", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]")
 def export(**options: object) -> None:
     """Write a run to one file that can be checked without the log.
 
@@ -87,9 +81,7 @@ def export(**options: object) -> None:
 @click.argument("run", required=False, metavar="[RUN_ID]")
 @click.option("--server", metavar="URL", help="Compare what this server shows, too; MATCHSPEC_API_KEY is its key.")
 @click.option("--config", metavar="FILE", help="The configuration beside which the runs are.")
-@click.option(
-    "--db", metavar="FILE", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]"
-)
+@click.option("--db", metavar="LOG", help="A server's log. [default: .matchspec/matchspec.db beside the configuration]")
 def replay(**options: object) -> None:
     """Decide recorded runs anew from their events, and compare.
 
@@ -107,7 +99,7 @@ def replay(**options: object) -> None:
 @click.command()
 @click.argument("run", required=False, metavar="[RUN_ID]")
 @click.option("--config", metavar="FILE", help="The configuration beside which the logs are.")
-@click.option("--db", metavar="FILE", help="This log only. [default: the server's, and those of runs]")
+@click.option("--db", metavar="LOG", help="This log only. [default: the server's, and those of runs]")
 @click.option("--checkpoint", metavar="FILE", multiple=True, help="A checkpoint that was kept elsewhere.")
 @click.option("--public-key", metavar="FILE", help="Checkpoints must be signed with this key's other half.")
 @click.option("--accept", is_flag=True, help="Record that a backup was put back: void are the checkpoints against it.")
@@ -145,5 +137,22 @@ def backup(**options: object) -> None:
 
     from service.cli.backup import Options
     from service.cli.backup import backup as copy_log
+
+    raise SystemExit(copy_log(msgspec.convert(options, Options)))
+
+
+@click.command()
+@click.option("--from", "source", metavar="LOG", required=True, help="The log to copy.")
+@click.option("--to", "target", metavar="LOG", required=True, help="Where it goes, and where no log is yet.")
+def copy(**options: object) -> None:
+    """Move a log: from a file into a database on PostgreSQL, or back.
+
+    Stop the servers that write it first. Every event and content is copied as it is stored, and checked before and
+    after. A URL is postgresql://USER@HOST/DATABASE; its password stands in PGPASSWORD or ~/.pgpass.
+    """
+    import msgspec
+
+    from service.cli.copying import Options
+    from service.cli.copying import copy as copy_log
 
     raise SystemExit(copy_log(msgspec.convert(options, Options)))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from service.cli.log_commands import backup, export, regrade, replay, report, verify
+from service.cli.log_commands import backup, copy, export, regrade, replay, report, verify
 
 
 class _Commands(click.Group):
@@ -115,7 +115,7 @@ def run(**options: object) -> None:
 @click.option(
     "--config", metavar="FILE", help="The configuration. [default: ./matchspec.yml, then $HOME/.matchspec/config.yml]"
 )
-@click.option("--db", metavar="FILE", help="The event log. [default: .matchspec/matchspec.db beside the configuration]")
+@click.option("--db", metavar="LOG", help="The event log. [default: .matchspec/matchspec.db beside the configuration]")
 @click.option(
     "--config-root", metavar="DIR", help="Where a request's `config` may point. [default: the configuration's folder]"
 )
@@ -192,3 +192,4 @@ main.add_command(export)
 main.add_command(replay)
 main.add_command(verify)
 main.add_command(backup)
+main.add_command(copy)

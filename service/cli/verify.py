@@ -141,7 +141,9 @@ def _log_id(kept: Kept) -> str | None:
 async def _accept(log: LogAddress, given: Sequence[Kept]) -> int:
     """Record that the checkpoints which a whole log contradicts are void, while nobody else writes it."""
     now = stamp(datetime.now(UTC))
-    opened = await open_log(log, now, load_signer(os.environ), accepting=True)
+    opened = await open_log(
+        log, now, load_signer(os.environ), checkpoint=find_checkpoint(log, os.environ), accepting=True
+    )
     try:
         checked = await asyncio.to_thread(_check, log, given, None, alone=True)
         if checked.verified.breaks:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from domain.errors import InvalidFiles, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
+from domain.errors import InvalidFiles, LogUnavailable, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
 from domain.events import Event, PinnedBaseline, PinnedHarness, Started
 from domain.examples import digest
 from domain.grader_spec import grader_name
@@ -45,6 +45,7 @@ from service.graders.opening import find_missing
 from service.log.event_log import Content
 from service.suites import OwnConfig
 from service.version import VERSION
+from service.writer import Command
 
 CHECKED_ROWS = 100_000
 """Datasets up to this size are checked and pinned before a run is accepted; larger ones by the run itself."""
@@ -186,15 +187,27 @@ class Starter:
             return start(run, started)
 
         if run_id is not None:
-            await self._world.writer.do(run_id, begin)
+            await self._begin(run_id, begin)
             return run_id
         while True:
             run_id = make_run_id(self._clock(), self._world.draw(0x10000))
             try:
-                await self._world.writer.do(run_id, begin)
+                await self._begin(run_id, begin)
             except (WrongVersion, RunClosed):
                 continue
             return run_id
+
+    async def _begin(self, run_id: str, begin: Command) -> None:
+        """Record a start, the run being held before, so that no other process takes it up."""
+        if not await self._world.log.hold(run_id):
+            raise WrongVersion("a run with this id is about to begin")
+        try:
+            await self._world.writer.do(run_id, begin)
+        except LogUnavailable:  # it may have begun
+            raise
+        except BaseException:
+            await self._world.log.release(run_id)
+            raise
 
 
 def _take_error(starting: asyncio.Task[str]) -> None:

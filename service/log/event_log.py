@@ -96,14 +96,19 @@ class EventLog(LogReader, ABC):
     async def _commit(self, events: Sequence[NewEvent], contents: Sequence[Content]) -> list[Recorded]:
         """Commit what nobody else can get in front of any more."""
 
-    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None]) -> None:
+    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None], lose: Callable[[str], None]) -> None:
         """Have what others append handed to `take`, in order, before anything is decided.
 
-        `wake` is called when `read_on` may find something. Where nobody else appends, neither is ever called.
+        `wake` is called when `read_on` may find something, `lose` for a run that was held and is not any more. Where
+        nobody else appends, none is ever called.
         """
 
     async def hold(self, run_id: str) -> bool:
-        """Be the process that carries a run, until `release` or the end; False where another one is."""
+        """Become the process that carries a run, until `release` or the end; False where one does already."""
+        return True
+
+    def holds(self, run_id: str) -> bool:
+        """Whether this process is the one that carries a run."""
         return True
 
     async def release(self, run_id: str) -> None:

@@ -31,7 +31,7 @@ def back_up(log: Path, target: Path, *, force: bool) -> Verified:
         verified = verify_log(new)
         if verified.breaks:
             raise BackupFailed(f"the log {log} was altered, and no backup was made: {verified.breaks[0]}")
-        _put(new, target, force=force)
+        put_file(new, target, force=force)
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"can't write the backup {target}: {_reason(error, target.parent)}") from error
     finally:
@@ -81,7 +81,8 @@ def _copy(log: Path, new: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")
 
 
-def _put(new: Path, target: Path, *, force: bool) -> None:
+def put_file(new: Path, target: Path, *, force: bool) -> None:
+    """Sync a file and give it its name; FileExistsError where one is there, unless forced."""
     with new.open("rb+") as file:
         os.fsync(file.fileno())
     if force:

@@ -1,0 +1,57 @@
+"""Rows of a log on PostgreSQL."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Self
+
+import psycopg
+from psycopg import AsyncConnection
+
+from domain.errors import LogUnreadable
+from service.log.address import PostgresUrl
+from service.log.postgres.connection import open_reading, to_postgres, unavailable
+from service.log.rows import COLUMNS, PAGE_BYTES, Row, Rows
+
+
+class PostgresRows(Rows):
+    """A connection to read with; one that broke is made anew by the next who reads."""
+
+    def __init__(self, address: PostgresUrl, connection: AsyncConnection) -> None:
+        self._address = address
+        self._connection = connection
+        self._connecting = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, address: PostgresUrl) -> Self:
+        """Connect; LogUnavailable."""
+        return cls(address, await open_reading(address))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def read(self, query: str, *parameters: object) -> list[Any]:
+        """Read rows. LogUnreadable where the database holds no log."""
+        async with self._connecting:
+            if self._connection.closed:
+                self._connection = await open_reading(self._address)
+        try:
+            cursor = await self._connection.execute(to_postgres(query).encode(), parameters, binary=True)
+            return await cursor.fetchall()
+        except psycopg.errors.UndefinedTable as error:
+            raise LogUnreadable(f"{self._address} holds no event log") from error
+        except psycopg.Error as error:
+            raise unavailable("the log can't be read", error) from error
+
+    async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
+        """Read events in the order of their positions: none beyond that which fills a page."""
+        return await self.read(page_query(query), *parameters, page_bytes)
+
+
+def page_query(query: str) -> str:
+    """Cut a query of events where a page is full; its last value is the page's size in bytes of bodies."""
+    return (
+        f"SELECT {COLUMNS} FROM ("
+        f" SELECT page.*, sum(length(body)) OVER (ORDER BY position) - length(body) AS before FROM ({query}) AS page"
+        f") AS counted WHERE before < ? ORDER BY position"
+    )
