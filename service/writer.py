@@ -9,33 +9,21 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import NamedTuple
 
 from domain import codec
 from domain.errors import LogError, LogUnavailable, RunClosed
-from domain.events import LOG, Event, Finished, Recorded, Started
+from domain.events import LOG, Finished, Recorded, Started
 from domain.impossible import fold
 from domain.run import Run
 from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.measures import Measures
+from service.waiting import Command, Pending, Waiting
 
 logger = logging.getLogger("matchspec.log")
 
-Command = Callable[[Run, str], Sequence[Event]]
-"""(the run's state, the time) -> the events that follow; raises where they can't."""
-
-GROUP = 1_000
-GROUP_BYTES = 8_000_000
 RETRY_SECONDS = 0.5
-
-
-class _Pending(NamedTuple):
-    run_id: str
-    command: Command | None
-    contents: Sequence[Content]
-    answer: asyncio.Future[None]
 
 
 class Writer:
@@ -54,7 +42,7 @@ class Writer:
         self._log = log
         self._views = views
         self._clock = clock
-        self._waiting: list[_Pending] = []
+        self._waiting = Waiting()
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -64,7 +52,6 @@ class Writer:
         self._failing = False
         self._fault = ""
         self._measures = measures or Measures()
-        self._oldest: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -99,7 +86,7 @@ class Writer:
     @property
     def lag(self) -> float:
         """For how many seconds the writer has been behind."""
-        return 0.0 if self._oldest is None else monotonic() - self._oldest
+        return self._waiting.lag
 
     @property
     def failed(self) -> bool:
@@ -146,22 +133,20 @@ class Writer:
         if not self._writable.is_set():
             raise LogUnavailable(self.fault)
         answer = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Pending(run_id, command, contents, answer))
-        if self._oldest is None:
-            self._oldest = monotonic()
+        self._waiting.put(Pending(run_id, command, contents, answer))
         self._news.set()
         return answer
 
     async def _write_for_ever(self) -> None:
-        group: Sequence[_Pending] = ()
+        group: Sequence[Pending] = ()
         try:
             while not self._closing:
                 await self._news.wait()
                 self._news.clear()
-                while group := self._take_group():
+                while group := self._waiting.take_group():
                     began = monotonic()
                     await self._write(group)
-                    self._oldest = began if self._waiting else None
+                    self._waiting.note_written(began)
                 if self._behind:
                     await self._catch_up()
         except Exception:
@@ -169,24 +154,13 @@ class Writer:
             raise
         finally:
             self._writable.clear()
-            for pending in (*group, *self._waiting):
-                _answer(pending, LogUnavailable(self.fault))
+            for pending in (*group, *self._waiting.take_all()):
+                pending.tell(LogUnavailable(self.fault))
             for looker in self._lookers:
                 _tell(looker)
 
-    def _take_group(self) -> list[_Pending]:
-        count = size = 0
-        for pending in self._waiting[:GROUP]:
-            for content in pending.contents:
-                size += len(content.content)
-            if count and size > GROUP_BYTES:
-                break
-            count += 1
-        group, self._waiting = self._waiting[:count], self._waiting[count:]
-        return group
-
-    async def _write(self, group: Sequence[_Pending]) -> None:
-        accepted: list[_Pending] = []
+    async def _write(self, group: Sequence[Pending]) -> None:
+        accepted: list[Pending] = []
         began = monotonic()
         try:
             recorded = await self._log.append(lambda: self._decide(group, accepted))
@@ -201,21 +175,21 @@ class Writer:
         for one in recorded:
             self._show(one)
         for pending in accepted:
-            _answer(pending, None)
+            pending.tell(None)
 
-    def _decide(self, group: Sequence[_Pending], accepted: list[_Pending]) -> Append:
+    def _decide(self, group: Sequence[Pending], accepted: list[Pending]) -> Append:
         at = stamp(self._clock())
         events: list[NewEvent] = []
         for pending in group:
             try:
                 events += self._follow(pending, at)
             except Exception as error:  # noqa: BLE001 - whatever a command raises belongs to its caller
-                _answer(pending, error)
+                pending.tell(error)
             else:
                 accepted.append(pending)
         return Append(events, [content for pending in accepted for content in pending.contents])
 
-    def _follow(self, pending: _Pending, at: str) -> list[NewEvent]:
+    def _follow(self, pending: Pending, at: str) -> list[NewEvent]:
         if pending.command is None:
             return []
         run = self.runs.get(pending.run_id) or Run()
@@ -262,16 +236,15 @@ class Writer:
         if isinstance(recorded.event, Finished):
             del self.runs[recorded.run_id]
 
-    async def _recover(self, error: LogUnavailable, failed: Sequence[_Pending]) -> None:
+    async def _recover(self, error: LogUnavailable, failed: Sequence[Pending]) -> None:
         """After a commit that may or may not have happened: look what is there, fold it again, then go on."""
         self._writable.clear()
         self._fault = str(error)
         if not self._failing:
             logger.error("%s", error)
         self._failing = True
-        waiting, self._waiting = [*failed, *self._waiting], []
-        for pending in waiting:
-            _answer(pending, LogUnavailable(str(error)))
+        for pending in (*failed, *self._waiting.take_all()):
+            pending.tell(LogUnavailable(str(error)))
         found: list[str] = []
         while not self._closing:
             await asyncio.sleep(RETRY_SECONDS)
@@ -312,12 +285,3 @@ class Writer:
 def _tell(looker: asyncio.Future[None]) -> None:
     if not looker.done():
         looker.set_result(None)
-
-
-def _answer(pending: _Pending, error: Exception | None) -> None:
-    if pending.answer.done():  # nobody waits any more
-        return
-    if error:
-        pending.answer.set_exception(error)
-    else:
-        pending.answer.set_result(None)

@@ -20,7 +20,8 @@ from projections.views import Views
 from service import writer as writer_module
 from service.log.event_log import Content, EventLog, NewEvent
 from service.log.opening import open_log
-from service.writer import Command, Writer
+from service.waiting import Command
+from service.writer import Writer
 
 OTHER = "run-20260315-143022-b000"
 NOW = datetime(2026, 3, 15, 14, 30, 22, 123456, tzinfo=UTC)

@@ -121,8 +121,8 @@ def accepted(run: ListedRun, result: Result) -> RunDocument:
     )
 
 
-def running(run: ListedRun, progress: Progress, warnings: list[str]) -> RunDocument:
-    """Describe a run that is not over."""
+def running(run: ListedRun, progress: Progress | None, warnings: list[str]) -> RunDocument:
+    """Describe a run that is not over; the progress view lets go of it at its end."""
     return RunDocument(
         run_id=run.run_id,
         status=run.status,
@@ -131,7 +131,7 @@ def running(run: ListedRun, progress: Progress, warnings: list[str]) -> RunDocum
         regrades=run.regrades or UNSET,
         baseline=run.baseline or UNSET,
         started_at=whole_seconds(run.started_at),
-        progress=progress,
+        progress=progress or Progress(0, 0.0),
         warnings=warnings or UNSET,
     )
 

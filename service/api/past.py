@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 from domain.errors import LogUnreadable
 from projections.example_filter import ExampleFilter
-from projections.progress import Progress
 from projections.results import Result
 from service.api import documents
 from service.api.query import Examples
@@ -20,7 +19,7 @@ def past_document(past: Past, results: ResultReader, run_id: str, examples: Exam
     if result.finished:
         document = documents.finished(listed, result)
     else:
-        progress = past.views.progress.get(run_id) or Progress(0, 0.0)
+        progress = past.views.progress.get(run_id)
         document = documents.so_far(documents.running(listed, progress, result.warnings), past.so_far)
     return stream_document(document, results, run_id, result, examples)
 

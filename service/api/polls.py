@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from projections.progress import Progress
 from projections.results import Result
 from service.api import documents
 from service.api.asgi import App, Message, Receive, Scope, Send
@@ -62,7 +61,7 @@ class Polls:
         listed = self._api.views.listing.get(run_id)
         if listed is None:
             return None
-        progress = self._api.views.progress.get(run_id) or Progress(0, 0.0)
+        progress = self._api.views.progress.get(run_id)
         body = msgspec.json.encode(documents.running(listed, progress, result.warnings))
         sent = {"content-type": JSON, "content-length": str(len(body))} | with_tag(
             tag_of_run(self._api.views, listed, "all")

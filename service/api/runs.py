@@ -9,7 +9,6 @@ from litestar.response import Stream
 from msgspec import UNSET
 
 from domain.errors import RunNotFound
-from projections.progress import Progress
 from service.api import documents
 from service.api.backend import Api
 from service.api.body import NoFields, read_body, read_caller
@@ -75,13 +74,13 @@ async def get_result(
     tag = tag_of_run(api.views, listed, query.examples)
     if not_modified := send_not_modified(request, tag):
         return not_modified
-    result = await api.results.result(run_id)
-    if result.finished is None:
-        progress = api.views.progress.get(run_id) or Progress(0, 0.0)
-        return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
     key = (run_id, query.examples)
     if document := api.kept.get(key):
         return Response(document, media_type=JSON, headers=with_tag(tag))
+    result = await api.results.result(run_id)
+    if result.finished is None:
+        progress = api.views.progress.get(run_id)
+        return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
     parts = stream_document(documents.finished(listed, result), api.results, run_id, result, query.examples)
     return Stream(api.kept.keeping(key, parts), media_type=JSON, headers=with_tag(tag))
 

@@ -15,7 +15,7 @@ from service.execution.pinning import pin_plan
 from service.execution.scoring import Scorer, Stopping
 from service.execution.world import World
 from service.version import VERSION
-from service.writer import Command
+from service.waiting import Command
 
 logger = logging.getLogger("matchspec.run")
 

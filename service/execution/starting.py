@@ -10,26 +10,23 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from domain.errors import InvalidFiles, LogUnavailable, NoExamples, Refused, RunClosed, SuiteNotFound, WrongVersion
+from domain.errors import InvalidFiles, LogUnavailable, RunClosed, WrongVersion
 from domain.events import Event, PinnedBaseline, PinnedHarness, Started
 from domain.examples import digest
-from domain.grader_spec import grader_name
 from domain.idempotency import request_digest
-from domain.mistakes import Mistake, nearest
+from domain.mistakes import Mistake
 from domain.plan import (
-    BASELINE,
     HarnessSource,
     Plan,
     encode_plan,
-    name_left_out,
     plan_suite,
     with_timeout,
     without_left_out,
 )
 from domain.run import Run, start
 from domain.run_id import make_run_id
-from domain.spec import Suite
 from domain.written import Concurrency, Tag
+from service.execution.choosing import Chosen, choose, leave_room_for_baseline, name_empty, name_without_examples
 from service.execution.code import find_code
 from service.execution.idempotency import HasRun, Keys
 from service.execution.pinning import Pinned, pin_dataset
@@ -45,7 +42,7 @@ from service.graders.opening import find_missing
 from service.log.event_log import Content
 from service.suites import OwnConfig
 from service.version import VERSION
-from service.writer import Command
+from service.waiting import Command
 
 CHECKED_ROWS = 100_000
 """Datasets up to this size are checked and pinned before a run is accepted; larger ones by the run itself."""
@@ -76,11 +73,6 @@ class Caller(NamedTuple):
     address: str | None
     user_agent: str | None
     idempotency_key: str | None = None
-
-
-class _Chosen(NamedTuple):
-    suite: Suite
-    harnesses: list[HarnessFile]
 
 
 class Starter:
@@ -120,11 +112,11 @@ class Starter:
         with self._queue.place():
             files = await self._read(request.config)
             self._world.secret_names.update(secret_names(files))
-            chosen = _choose(files, request.suite)
+            chosen = choose(files, request.suite)
             check_needs([harness for one in chosen for harness in one.harnesses], self._world.environment)
             baseline = await self._pin_baseline(request.baseline, chosen) if request.baseline is not None else None
             pinned = await self._pin(chosen, request.tags or [])
-            warnings = _empty(chosen) + _left_out(pinned, request.suite)
+            warnings = name_empty(chosen) + name_without_examples(pinned, request.suite)
             plan = _apply(added, without_left_out(self._plan(files, chosen, request), pinned))
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
@@ -138,15 +130,15 @@ class Starter:
             return await self._config.load()
         return await asyncio.to_thread(lambda: read_config(resolve_requested(config, self._world.root)))
 
-    async def _pin_baseline(self, run_id: str, chosen: Sequence[_Chosen]) -> PinnedBaseline:
+    async def _pin_baseline(self, run_id: str, chosen: Sequence[Chosen]) -> PinnedBaseline:
         # Comparing brings numpy, a fifth of a start: a server whose runs have no baseline does without.
         from service.execution.baselines import pin_baseline  # noqa: PLC0415
 
-        _leave_room_for_baseline(chosen)
+        leave_room_for_baseline(chosen)
         async with self._world.old_runs.open(run_id) as old:
             return await pin_baseline(old, self._world.writer)
 
-    async def _pin(self, chosen: Sequence[_Chosen], tags: Sequence[str]) -> list[PinnedHarness]:
+    async def _pin(self, chosen: Sequence[Chosen], tags: Sequence[str]) -> list[PinnedHarness]:
         datasets: dict[object, Pinned | None] = {}
         pinned = []
         for suite, harnesses in chosen:
@@ -164,7 +156,7 @@ class Starter:
             return None
         return await pin_dataset(partial(read_examples, harness), self._world.writer)
 
-    def _plan(self, files: ConfigFiles, chosen: Sequence[_Chosen], request: RunRequest) -> Plan:
+    def _plan(self, files: ConfigFiles, chosen: Sequence[Chosen], request: RunRequest) -> Plan:
         environment = self._world.environment
         config = override(files.config, environment)
         concurrency = forced_concurrency(environment)
@@ -227,39 +219,6 @@ def check_needs(harnesses: Sequence[HarnessFile], environment: Mapping[str, str]
     ]
     if mistakes:
         raise InvalidFiles(mistakes)
-
-
-def _choose(files: ConfigFiles, name: str | None) -> list[_Chosen]:
-    suites = [_Chosen(suite, harnesses) for suite, harnesses in files.suites()]
-    if name is not None:
-        suites = [one for one in suites if one.suite.name == name]
-        if not suites:
-            hint = nearest(name, [suite.name for suite in files.config.suites])
-            raise SuiteNotFound(f"no suite '{name[:256]}' in {files.path.name}{hint}")
-    if not any(one.harnesses for one in suites):
-        which = f"suite '{name}' has" if name is not None else "the configuration's suites have"
-        raise Refused(f"{which} no harness: there is nothing to run")
-    return suites
-
-
-def _leave_room_for_baseline(chosen: Sequence[_Chosen]) -> None:
-    for suite, harnesses in chosen:
-        for harness in harnesses:
-            if BASELINE in map(grader_name, harness.spec.graders):
-                which = f"a grader of harness '{harness.spec.name}' of suite '{suite.name}' is called '{BASELINE}'"
-                raise Refused(f"{which}: a run with a baseline has a row of that name; give the grader another one")
-
-
-def _empty(chosen: Sequence[_Chosen]) -> list[str]:
-    return [f"suite '{suite.name}' is left out: it has no harness" for suite, harnesses in chosen if not harnesses]
-
-
-def _left_out(pinned: Sequence[PinnedHarness], suite: str | None) -> list[str]:
-    """Name what has no example with the tags; NoExamples where nothing is left."""
-    if all(harness.examples == 0 for harness in pinned):
-        where = f"of suite '{suite}'" if suite is not None else "of any suite"
-        raise NoExamples(f"no example {where} carries the tags that were asked for")
-    return name_left_out(pinned)
 
 
 def _started(

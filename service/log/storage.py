@@ -1,7 +1,7 @@
 """A log as it is stored, for those who trust nothing of it: read synchronously, row by row, in short statements."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domain.audit import COLUMNS
 from domain.errors import LogUnavailable
@@ -10,6 +10,8 @@ PAGE = 1_000
 _FIRST = -(1 << 63)
 
 Row = tuple[object, ...]
+Shape = Mapping[tuple[str, str], object]
+"""How tables, indexes, triggers and what else a schema has are defined, by kind and name."""
 
 
 class Damaged(LogUnavailable):
@@ -62,3 +64,14 @@ class Storage(ABC):
             if count < PAGE:
                 return
             compare = ">"
+
+
+def find_differences(found: Shape, wanted: Shape) -> Iterator[str]:
+    """Tell what a schema lacks, has beyond what a log's has, or has otherwise."""
+    for kind, name in sorted(wanted.keys() | found.keys()):
+        if (kind, name) not in found:
+            yield f"the {kind} {name} is gone"
+        elif (kind, name) not in wanted:
+            yield f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, which no log has"
+        elif found[kind, name] != wanted[kind, name]:
+            yield f"the {kind} {name} is not the format's"

@@ -9,7 +9,7 @@ from domain.errors import LogUnavailable
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import open_stored, to_postgres, unavailable
 from service.log.postgres.shape import SHAPE
-from service.log.storage import Damaged, Row, Storage
+from service.log.storage import Damaged, Row, Storage, find_differences
 
 _OF_DATA = psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.InternalError, psycopg.DataError
 """Faults that say something about what is stored."""
@@ -41,14 +41,8 @@ class PostgresStorage(Storage):
 
     def find_foreign(self) -> Iterator[str]:
         """The schema says that it is ours, and has the format's tables, indexes and triggers: no more, no less."""
-        found = dict(self._read_shape())
-        for kind, name in sorted(SHAPE.keys() | found.keys()):
-            if (kind, name) not in found:
-                yield f"the {kind} {name} is gone"
-            elif (kind, name) not in SHAPE:
-                yield f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, which no log has"
-            elif found[kind, name] != SHAPE[kind, name]:
-                yield f"the {kind} {name} is not the format's"
+        rows = self.rows(files("service.log.postgres").joinpath("shape.sql").read_text())
+        return find_differences({(str(kind), str(name)): definition for kind, name, definition in rows}, SHAPE)
 
     def contents(self) -> Iterator[Row]:
         """Read digest and bytes of all pinned contents."""
@@ -57,10 +51,6 @@ class PostgresStorage(Storage):
     def find_damage(self) -> Iterator[str]:
         """Nothing: PostgreSQL checks its pages as it reads them, where checksums are on."""
         return iter(())
-
-    def _read_shape(self) -> Iterator[tuple[tuple[str, str], str]]:
-        for kind, name, definition in self.rows(files("service.log.postgres").joinpath("shape.sql").read_text()):
-            yield (str(kind), str(name)), str(definition)
 
     def _translate(self, error: psycopg.Error) -> LogUnavailable:
         unread = unavailable(f"can't read the log {self._address}", error)

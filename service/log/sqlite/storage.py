@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain.errors import LogUnavailable, LogUnreadable
 from service.log.sqlite.connection import APPLICATION_ID, reading_uri
-from service.log.storage import Damaged, Row, Storage
+from service.log.storage import Damaged, Row, Shape, Storage, find_differences
 
 MOST_FAULTS = 10
 """That SQLite's own check tells."""
@@ -56,18 +56,11 @@ class SqliteStorage(Storage):
 
     def find_foreign(self) -> Iterator[str]:
         """The file says that it is ours, and has the format's tables, indexes and triggers: no more, no less."""
-        found = {(kind, name): sql for kind, name, sql in self.rows(_SCHEMA)}
+        found = {(str(kind), str(name)): sql for kind, name, sql in self.rows(_SCHEMA)}
         ((application_id,),) = self.rows("PRAGMA application_id")
         if application_id != APPLICATION_ID:
             yield f"application_id is {application_id:#010x}, not {APPLICATION_ID:#010x}"
-        wanted = _wanted_schema()
-        for kind, name in sorted(wanted.keys() | found.keys()):
-            if (kind, name) not in found:
-                yield f"the {kind} {name} is gone"
-            elif (kind, name) not in wanted:
-                yield f"there is {'an' if kind == 'index' else 'a'} {kind} {name}, which no log has"
-            elif found[kind, name] != wanted[kind, name]:
-                yield f"the {kind} {name} is not the format's"
+        yield from find_differences(found, _wanted_schema())
 
     def contents(self) -> Iterator[Row]:
         """Read digest and bytes of all pinned contents, past the index."""
@@ -97,7 +90,7 @@ def holds_nothing(path: Path) -> bool:
         return not tables or not list(log.rows("SELECT 1 FROM events LIMIT 1"))
 
 
-def _wanted_schema() -> dict[tuple[object, object], object]:
+def _wanted_schema() -> Shape:
     with closing(sqlite3.connect(":memory:")) as empty:
         empty.executescript(files("service.log.sqlite").joinpath("schema.sql").read_text())
         return {(kind, name): sql for kind, name, sql in empty.execute(_SCHEMA)}
