@@ -35,6 +35,11 @@ def write_made_project(folder: Path, examples: int) -> Path:
     return config
 
 
+def db_of(folder: Path) -> Path:
+    """Where a made project has its log."""
+    return folder / ".matchspec" / "matchspec.db"
+
+
 def make_log(
     folder: Path, seed: int, *, crash: bool = False, resume: bool = False, environment: Mapping[str, str] | None = None
 ) -> Path:
@@ -45,7 +50,7 @@ def make_log(
     """
     rng = random.Random(seed)
     config = write_made_project(folder, rng.randint(4, 30))
-    db = folder / ".matchspec" / "matchspec.db"
+    db = db_of(folder)
     if crash or resume:
         _in_a_process(config, db, rng, environment or {})
     if not crash:

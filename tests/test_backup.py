@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from calling import Called, call
 from doc_pages import OPERATIONS, block
 from facts import AT, append, entry
-from made_logs import make_log
+from made_logs import db_of, make_log
 from tampering import past_the_triggers
 
 from domain.events import LOG, LogAccepted
@@ -23,25 +22,6 @@ from service.log.verifying import verify_log
 
 ACCEPTED = LogAccepted(position=1, hash="00" * 32)
 """Facts of the log itself need no run."""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a log of some runs, closed."""
-    folder = tmp_path_factory.mktemp("made")
-    make_log(folder, 3)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of that project."""
-    return Path(shutil.copytree(made, tmp_path / "project"))
-
-
-def db_of(folder: Path) -> Path:
-    """Where a project's log is."""
-    return folder / ".matchspec" / "matchspec.db"
 
 
 def rows(db: Path) -> list[object]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,32 +9,13 @@ from pathlib import Path
 import pytest
 from calling import call
 from facts import AT
-from made_logs import make_log
+from made_logs import db_of
 from running import serving
 from tampering import count, insert, past_the_triggers, rechain
 
 from domain.errors import LogUnreadable
 
 NEW_RUN = "run-20260315-143022-0000"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a log of some runs that are over, closed."""
-    folder = tmp_path_factory.mktemp("made")
-    make_log(folder, 3)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of that project, to be tampered with."""
-    return Path(shutil.copytree(made, tmp_path / "project"))
-
-
-def db_of(folder: Path) -> Path:
-    """Where a project's log is."""
-    return folder / ".matchspec" / "matchspec.db"
 
 
 def old_run(folder: Path) -> str:

@@ -1,33 +1,17 @@
 """A pipe, a device or a folder in the place of a file of a log: nobody waits for it, and it is told."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from calling import call
 from facts import AT
-from made_logs import make_log
 
 from domain.errors import InvalidFiles, LogUnavailable
 from service.log.opening import open_log
 from service.log.signing import VARIABLE, load_signer
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a log of some runs, closed."""
-    folder = tmp_path_factory.mktemp("made")
-    make_log(folder, 3)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of that project."""
-    return Path(shutil.copytree(made, tmp_path / "project"))
 
 
 def make(path: Path, kind: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from calling import Called, call
 from facts import AT
 from keys import Keys, write_keys
-from made_logs import make_log
+from made_logs import db_of, make_log
 from tampering import close_up, count, insert, past_the_triggers, rechain
 
 from domain.checkpoint import encode
@@ -35,17 +35,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(db, folder / "older.db")
     make_log(folder, 4)
     return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of that project, to be tampered with."""
-    return Path(shutil.copytree(made, tmp_path / "project"))
-
-
-def db_of(folder: Path) -> Path:
-    """Where a project's log is."""
-    return folder / ".matchspec" / "matchspec.db"
 
 
 def told(called: Called) -> list[str]:

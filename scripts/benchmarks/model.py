@@ -11,13 +11,12 @@ import asyncio
 import contextlib
 import ssl
 import time
-from typing import cast
 
-import httptools
 import msgspec
 import uvloop
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+from benchmarks.http_answers import Answering
+
 ASKED, ANSWERED = b'{"input"', b'{"output"'
 
 
@@ -28,44 +27,26 @@ class Calls(msgspec.Struct):
     first_at: float | None = None
 
 
-class Connection(asyncio.Protocol):
-    """One kept-alive connection with one call in flight."""
+class Connection(Answering):
+    """Answers calls, at once or after the latency."""
 
     def __init__(self, latency_seconds: float, calls: Calls) -> None:
+        super().__init__()
         self.latency_seconds = latency_seconds
         self.calls = calls
-        self.parser = httptools.HttpRequestParser(self)
-        self.transport: asyncio.Transport
-        self.body = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser, which calls the `on_` methods."""
-        self.parser.feed_data(data)
-
-    def on_body(self, body: bytes) -> None:
-        """Collects the request's body."""
-        self.body += body
-
-    def on_message_complete(self) -> None:
-        """Answers a whole request, at once or after the latency."""
-        if not self.body:
-            self._answer(msgspec.json.encode(self.calls))
+    def take(self, body: bytes) -> None:
+        """Answers a request."""
+        if not body:
+            self.write(msgspec.json.encode(self.calls))
             return
         self.calls.calls += 1
         self.calls.first_at = self.calls.first_at or time.monotonic()
-        answer = ANSWERED + self.body.removeprefix(ASKED)
-        self.body = b""
+        answer = ANSWERED + body.removeprefix(ASKED)
         if self.latency_seconds:
-            asyncio.get_running_loop().call_later(self.latency_seconds, self._answer, answer)
+            asyncio.get_running_loop().call_later(self.latency_seconds, self.write, answer)
         else:
-            self._answer(answer)
-
-    def _answer(self, body: bytes) -> None:
-        self.transport.write(HEAD % (len(body), body))
+            self.write(answer)
 
 
 async def serve(port: int, latency_seconds: float, tls_port: int, certificate: str | None) -> None:

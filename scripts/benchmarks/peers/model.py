@@ -12,15 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import httptools
 import msgspec
 import uvloop
 from live_server import SCRIPTS, ask, free_port, running
 from openai_shape import CHAT_PATH
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+from benchmarks.http_answers import Answering
 
 
 class Counts(msgspec.Struct):
@@ -59,33 +58,19 @@ class Served:
         self.prompts.add(prompt)
 
 
-class Connection(asyncio.Protocol):
-    """One kept-alive connection with one call in flight."""
+class Connection(Answering):
+    """Answers calls after the latency."""
 
     def __init__(self, served: Served) -> None:
+        super().__init__()
         self.served = served
-        self.parser = httptools.HttpRequestParser(self)
-        self.transport: asyncio.Transport
-        self.body = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser, which calls the `on_` methods."""
-        self.parser.feed_data(data)
-
-    def on_body(self, body: bytes) -> None:
-        """Collects the request's body."""
-        self.body += body
-
-    def on_message_complete(self) -> None:
-        """Answers a whole request, after the latency."""
-        if not self.body:
+    def take(self, body: bytes) -> None:
+        """Answers a request."""
+        if not body:
             self.write(msgspec.json.encode(self.served.counts))
             return
-        request, self.body = msgspec.json.decode(self.body, type=Request), b""
+        request = msgspec.json.decode(body, type=Request)
         self.served.counts.asked += 1
         asyncio.get_running_loop().call_later(self.served.latency_seconds, self.answer, request)
 
@@ -96,10 +81,6 @@ class Connection(asyncio.Protocol):
         prompt = request.messages[-1].content
         self.write(msgspec.json.encode(completion(request.model, prompt)))
         self.served.note_answer(prompt)
-
-    def write(self, body: bytes) -> None:
-        """One response."""
-        self.transport.write(HEAD % (len(body), body))
 
 
 def completion(model: str, prompt: str) -> dict[str, Any]:
