@@ -32,6 +32,8 @@ from domain.verdict import NOTHING_HELD, Held, Outcome, count_passed, decide, fa
 MAX_CRASHES = 5
 """A run that crashed so often in a row without one new score ends as `error`."""
 
+GIVEN_UP = f"given up: {MAX_CRASHES} crashes in a row without one new score"
+
 Key = tuple[str, str]
 """A suite's and a harness's name."""
 

@@ -4,13 +4,14 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from domain.share import MOST_CALLS
 from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
@@ -24,12 +25,12 @@ from service.execution.pace import Paces
 from service.execution.queue import Limits, Queue
 from service.execution.regrading import Regrader
 from service.execution.runner import Runner
+from service.execution.shares import Runs, Shares
 from service.execution.slots import CallSlots
 from service.execution.starting import Starter
-from service.execution.taking_over import take_over_for_ever
 from service.execution.world import World
 from service.files.config import ConfigFiles, secret_names
-from service.log.address import LogAddress
+from service.log.address import LogAddress, PostgresUrl
 from service.log.checkpoint_file import find_checkpoint
 from service.log.event_log import EventLog
 from service.log.opening import open_log
@@ -62,22 +63,30 @@ class Settings(NamedTuple):
     find_log: FindLog | None = None
 
 
+class Work(NamedTuple):
+    """What brings runs to their end, from `begin` to `stop`: `unfinished` names those that the last process left."""
+
+    runs: Runs
+    unfinished: list[str]
+    begin: Callable[[], None]
+    stop: Callable[[], Awaitable[None]]
+
+
 class Service:
     """A service over an open log. `unfinished` names the runs that the last process left, where only one writes."""
 
-    def __init__(self, settings: Settings, api: Api, world: World, queue: Queue) -> None:
+    def __init__(self, settings: Settings, api: Api, world: World, work: Work) -> None:
         self.writer = world.writer
         self.views = api.views
         self.results = api.results
         self.starter = api.starter
         self.regrader = api.regrader
         self.news = api.news
-        self.unfinished = [] if world.log.shared else api.views.listing.unfinished()
+        self.unfinished = work.unfinished
         self._settings = settings
         self._api = api
         self._world = world
-        self._queue = queue
-        self._taking_over: asyncio.Task[None] | None = None
+        self._work = work
 
     @cached_property
     def app(self) -> App:
@@ -89,18 +98,13 @@ class Service:
     def resume(self) -> None:
         """Go on with the runs that the last process left."""
         self._world.log.crash_told = True
-        if self._world.log.shared:
-            self._taking_over = asyncio.create_task(take_over_for_ever(self._world, self._queue), name="taking over")
-        for run_id in self.unfinished:
-            self._queue.put(run_id, taken_over=True)
+        self._work.begin()
 
     async def stop(self) -> None:
         """Let nobody wait any more, and make no new model call; record what is in flight, within a limit."""
         self.news.close()
         self._world.stopping.set()
-        if self._taking_over:
-            self._taking_over.cancel()
-        await self._queue.stop()
+        await self._work.stop()
 
 
 def _now() -> datetime:
@@ -134,7 +138,11 @@ async def open_service(
             send = transport.send
         results = ResultReader(log, views)
         world = _make_world(settings, log, writer, measures, OldRuns(log, results, settings.find_log), send, draw)
-        service = _build(settings, world, views, results, clock)
+        if isinstance(settings.db, PostgresUrl):
+            work = await _share(settings.db, settings, world, stack)
+        else:
+            work = _carry(settings, world, views)
+        service = _build(settings, world, work, views, results, clock)
         stack.push_async_callback(service.stop)
         yield service
 
@@ -165,30 +173,55 @@ def _make_world(
     )
 
 
-def _build(
-    settings: Settings, world: World, views: Views, results: ResultReader, clock: Callable[[], datetime]
-) -> Service:
-    async def carry(run_id: str, taken_over: bool) -> None:
-        try:
-            await Runner(world, run_id, taken_over).carry()
-        finally:
-            await world.log.release(run_id)
+def _carry(settings: Settings, world: World, views: Views) -> Work:
+    """Carry whole runs, where this process alone writes the log."""
 
+    async def carry(run_id: str, taken_over: bool) -> None:
+        await Runner(world, run_id, taken_over).carry()
+
+    def begin() -> None:
+        for run_id in unfinished:
+            queue.put(run_id, taken_over=True)
+
+    queue = Queue(carry, settings.limits)
+    unfinished = views.listing.unfinished()
+    world.writer.on_found = queue.put
+    return Work(queue, unfinished, begin, queue.stop)
+
+
+async def _share(address: PostgresUrl, settings: Settings, world: World, stack: AsyncExitStack) -> Work:
+    """Take shares of runs, beside other processes."""
+    from service.execution.keeper import Keeper
+    from service.sharing.engine import open_engine
+
+    engine = await open_engine(address, world.log)
+    stack.push_async_callback(engine.close)
+    shares = Shares(world, settings.limits)
+    keeper = Keeper(world, shares, engine, -(-settings.limits.model_calls // MOST_CALLS))
+    return Work(shares, [], keeper.begin, keeper.stop)
+
+
+def _build(
+    settings: Settings,
+    world: World,
+    work: Work,
+    views: Views,
+    results: ResultReader,
+    clock: Callable[[], datetime],
+) -> Service:
     news = News()
     views.watchers += [news.tell, world.measures.note]
-    queue = Queue(carry, settings.limits)
-    world.writer.on_found = partial(queue.put, taken_over=False)
-    world.writer.on_gone = queue.drop
+    world.writer.on_gone = work.runs.drop
     own = GivenConfig if settings.given else OwnConfig
     config = own(settings.config.path, settings.config)
-    starter = Starter(world, queue, config, clock, Keys(views.keyed))
+    starter = Starter(world, work.runs, config, clock, Keys(views.keyed))
     api = Api(
         views,
         results,
         PastRuns(world.log),
         starter,
-        Regrader(world, queue, starter, config.path),
-        Canceller(world, queue),
+        Regrader(world, work.runs, starter, config.path),
+        Canceller(world, work.runs),
         config,
         world.log,
         asyncio.Lock(),
@@ -197,6 +230,6 @@ def _build(
         EventPages(world.log),
         KeptDocuments(),
         world,
-        queue,
+        work.runs,
     )
-    return Service(settings, api, world, queue)
+    return Service(settings, api, world, work)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from domain.events import Event
 from domain.run import Run
+from domain.share import Share
 from service.log.event_log import Content
 
 Command = Callable[[Run, str], Sequence[Event]]
@@ -17,11 +18,12 @@ GROUP_BYTES = 8_000_000
 
 
 class Pending(NamedTuple):
-    """A command, or only contents to pin, and whom to answer."""
+    """A command, or only contents to pin, with the shares that are to be worked on after it, and whom to answer."""
 
     run_id: str
     command: Command | None
     contents: Sequence[Content]
+    shares: Sequence[Share]
     answer: asyncio.Future[None]
 
     def tell(self, error: Exception | None) -> None:

@@ -15,6 +15,7 @@ from domain.errors import LogError, LogUnavailable, RunClosed
 from domain.events import LOG, Finished, Recorded, Started
 from domain.impossible import fold
 from domain.run import Run
+from domain.share import Share
 from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
@@ -30,7 +31,7 @@ class Writer:
     """Owns the log's writing side and the state of every unfinished run.
 
     `on_found` is called for each run whose start was recorded although its caller was told LogUnavailable, `on_gone`
-    for each that another process ended or carries now.
+    for each that another process ended.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Writer:
             self._views.apply_end(recorded)
         for run_id in self._views.listing.unfinished():
             self.runs[run_id] = await self._fold(run_id, self._views.apply_unfinished)
-        self._log.follow(self._take, self._look, self._lose)
+        self._log.follow(self._take, self._look)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
     async def close(self) -> None:
@@ -98,24 +99,25 @@ class Writer:
         if self._task:
             await asyncio.wait([self._task])
 
-    async def do(self, run_id: str, command: Command) -> None:
+    async def do(self, run_id: str, command: Command, shares: Sequence[Share] = ()) -> None:
         """Decide a command and record what follows; returns when it is committed and shown.
 
-        Raises what the command raises, and LogUnavailable when nothing can be recorded now.
+        `shares` are handed out in the same transaction. Raises what the command raises, and LogUnavailable when nothing
+        can be recorded now.
         """
-        await self._put(run_id, command, ())
+        await self._put(run_id, command, (), shares)
 
-    async def insist(self, run_id: str, command: Command) -> None:
+    async def insist(self, run_id: str, command: Command, shares: Sequence[Share] = ()) -> None:
         """As `do`, but wait while nothing can be recorded."""
         while True:
             try:
-                return await self.do(run_id, command)
+                return await self.do(run_id, command, shares)
             except LogUnavailable:
                 await self.writable()
 
     async def store(self, contents: Sequence[Content]) -> None:
         """Pin contents, before the event that names them."""
-        await self._put(LOG, None, contents)
+        await self._put(LOG, None, contents, ())
 
     async def look(self) -> None:
         """Take in what other processes appended by now."""
@@ -129,11 +131,13 @@ class Writer:
         """Wait until the log can be written."""
         await self._writable.wait()
 
-    def _put(self, run_id: str, command: Command | None, contents: Sequence[Content]) -> asyncio.Future[None]:
+    def _put(
+        self, run_id: str, command: Command | None, contents: Sequence[Content], shares: Sequence[Share]
+    ) -> asyncio.Future[None]:
         if not self._writable.is_set():
             raise LogUnavailable(self.fault)
         answer = asyncio.get_running_loop().create_future()
-        self._waiting.put(Pending(run_id, command, contents, answer))
+        self._waiting.put(Pending(run_id, command, contents, shares, answer))
         self._news.set()
         return answer
 
@@ -187,7 +191,8 @@ class Writer:
                 pending.tell(error)
             else:
                 accepted.append(pending)
-        return Append(events, [content for pending in accepted for content in pending.contents])
+        contents = [content for pending in accepted for content in pending.contents]
+        return Append(events, contents, [share for pending in accepted for share in pending.shares])
 
     def _follow(self, pending: Pending, at: str) -> list[NewEvent]:
         if pending.command is None:
@@ -211,9 +216,6 @@ class Writer:
         self._show(recorded)
         if isinstance(recorded.event, Finished):
             self.on_gone(recorded.run_id)
-
-    def _lose(self, run_id: str) -> None:
-        self.on_gone(run_id)
 
     def _look(self) -> None:
         self._behind = True
@@ -262,7 +264,7 @@ class Writer:
                 if recorded.position > self._log.head.position:
                     break
                 self._views.apply(recorded)
-                if isinstance(recorded.event, Started) and self._log.holds(recorded.run_id):
+                if isinstance(recorded.event, Started):
                     found.append(recorded.run_id)
             self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
         except LogError as error:

@@ -7,6 +7,7 @@ in without a password; the databases stay there.
 import atexit
 import contextlib
 import importlib.util
+import json
 import os
 import pwd
 import shutil
@@ -129,3 +130,21 @@ def run_sql(address: PostgresUrl, *statements: str) -> list[Any]:
             cursor = connection.execute(statement.encode())
             rows = cursor.fetchall() if cursor.description else ()
     return list(rows)
+
+
+_EVENTS = "SELECT run_id, type, body FROM matchspec.events WHERE position > 1 ORDER BY position"
+
+
+def types_of(db: PostgresUrl, run_id: str) -> list[str]:
+    """The types of a run's events, in order, read past our own code."""
+    return [kind for name, kind, _ in run_sql(db, _EVENTS) if name == run_id]
+
+
+def bodies_of(db: PostgresUrl, run_id: str, kind: str) -> list[dict[str, Any]]:
+    """The bodies of a run's events of a type, in order."""
+    return [json.loads(body) for name, type_, body in run_sql(db, _EVENTS) if (name, type_) == (run_id, kind)]
+
+
+def scored_ids(db: PostgresUrl, run_id: str) -> list[str]:
+    """The examples that a run has scores of, in order."""
+    return [body["example"] for body in bodies_of(db, run_id, "example_scored")]

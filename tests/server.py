@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from struct import pack
 from typing import Any, NamedTuple, Self
@@ -46,16 +46,15 @@ def run_serve(folder: Path, *options: str | Path, **variables: str) -> subproces
     )
 
 
-class Server:
-    """A `matchspec serve` process on a port of its own; `output` holds all it prints. Killed at the block's end."""
+class Spawned:
+    """A `matchspec` process; `output` holds all it prints. Killed at the block's end."""
 
-    def __init__(self, config: Path, *options: str | Path, **variables: str) -> None:
-        self.config = config
-        self.output = config.parent / f"server-{time.monotonic_ns()}.txt"
-        self._url = ""
+    def __init__(self, command: Sequence[str], folder: Path, cwd: Path | None, variables: Mapping[str, str]) -> None:
+        self.output = folder / f"{command[1]}-{time.monotonic_ns()}.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                serve_command("--config", config, *options),
+                command,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -69,18 +68,41 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    def said(self) -> str:
+        """All that it printed."""
+        return self.output.read_text(errors="replace")
+
+    def says(self, words: str) -> None:
+        """Wait until it has printed some words."""
+        until(lambda: words in self.said() or self.process.poll() is not None, START_SECONDS, "a start")
+        assert words in self.said(), self.said()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
+        """Send a signal; gives the exit code. Fails when the process lives on."""
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+
+class Server(Spawned):
+    """A `matchspec serve` process on a port of its own."""
+
+    def __init__(self, config: Path, *options: str | Path, **variables: str) -> None:
+        self.config = config
+        self._url = ""
+        super().__init__(serve_command("--config", config, *options), config.parent, None, variables)
+
     @property
     def url(self) -> str:
         """Its address, once it listens."""
         if not self._url:
-            until(lambda: "listening on " in self.said() or self.process.poll() is not None, START_SECONDS, "a start")
-            assert "listening on " in self.said(), self.said()
+            self.says("listening on ")
             self._url = self.said().rpartition("listening on ")[2].strip()
         return self._url
-
-    def said(self) -> str:
-        """All that it printed."""
-        return self.output.read_text(errors="replace")
 
     def get(self, path: str) -> Document:
         """The document at a path; raises BrokenError."""
@@ -101,15 +123,17 @@ class Server:
         until(over, seconds, f"the end of {run_id}")
         return documents[0]
 
-    def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
-        self.process.wait()
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
-        """Send a signal; gives the exit code. Fails when the process lives on."""
-        self.process.send_signal(number)
-        return self.process.wait(seconds)
+class Worker(Spawned):
+    """A `matchspec worker` process that is at work."""
+
+    def __init__(self, folder: Path, *options: str | Path, **variables: str) -> None:
+        super().__init__([str(MATCHSPEC), "worker", *map(str, options)], folder, folder, variables)
+        try:
+            self.says("working")
+        except AssertionError:
+            self.kill()
+            raise
 
 
 def until(done: Callable[[], bool], seconds: float, what: str) -> None:

@@ -71,7 +71,7 @@ def test_the_kinds_of_schema_are_told() -> None:
 def test_the_exit_codes_are_those_of_the_program() -> None:
     """0, what failed, what the user wrote, the rest, and Ctrl-C."""
     rows = table_under(
-        PAGE, "| code | `run` | `report` | `export` | `replay` | `serve` | `init`, `validate`, `schema` |"
+        PAGE, "| code | `run` | `report` | `export` | `replay` | `serve`, `worker` | `init`, `validate`, `schema` |"
     )
     told = [int(row[0]) for row in rows]
     assert told == [EXIT_CODES["passed"], EXIT_CODES["failed"], USAGE, RUNTIME, INTERRUPTED] == [0, 1, 2, 3, 130]

@@ -20,7 +20,7 @@ from domain.events import Recorded
 from service import writer as writer_module
 from service.execution.queue import Limits
 from service.files.config import ConfigFiles
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Append, EventLog
 
 KEY = "Idempotency-Key"
 
@@ -231,11 +231,11 @@ async def test_a_client_that_goes_away_leaves_a_run_that_ends(tmp_path: Path, mo
         log = client.service.writer._log
         append, begun, gate = log._commit, asyncio.Event(), asyncio.Event()
 
-        async def append_late(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-            if events:
+        async def append_late(decided: Append) -> list[Recorded]:
+            if decided.events:
                 begun.set()
                 await gate.wait()
-            return await append(events, contents)
+            return await append(decided)
 
         monkeypatch.setattr(log, "_commit", append_late)
         first = asyncio.create_task(post(client, "a", suite="qa"))
@@ -273,11 +273,11 @@ def fail_starts(log: EventLog, monkeypatch: pytest.MonkeyPatch, faults: Sequence
     """Let the commits of new runs fail in turn: before they happen, or after; any other word is no fault."""
     append, left = log._commit, iter(faults)
 
-    async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-        fault = next(left, "") if any(event.version == 1 for event in events) else ""
+    async def fail(decided: Append) -> list[Recorded]:
+        fault = next(left, "") if any(event.version == 1 for event in decided.events) else ""
         if fault == "before":
             raise LogUnavailable("disk full")
-        recorded = await append(events, contents)
+        recorded = await append(decided)
         if fault == "after":
             raise LogUnavailable("the sync failed")
         return recorded

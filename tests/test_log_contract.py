@@ -348,7 +348,7 @@ async def test_what_others_append_is_taken_in_before_anything_is_decided() -> No
     one, two = await open_log(address, AT), await open_log(address, AT)
     taken: list[int] = []
     woken = asyncio.Event()
-    two.follow(lambda recorded: taken.append(recorded.position), woken.set, lambda _run_id: None)
+    two.follow(lambda recorded: taken.append(recorded.position), woken.set)
     await append(one, [entry(RUN, 1), entry(RUN, 2)])
     async with asyncio.timeout(10):
         await woken.wait()
@@ -366,21 +366,6 @@ async def test_what_others_append_is_taken_in_before_anything_is_decided() -> No
     await two.close()
 
 
-async def test_one_process_carries_a_run_and_its_end_sets_the_run_free() -> None:
-    """A run is held by one process at a time, once; released, or when that process is gone, another one may."""
-    address = new_database()
-    one, two = await open_log(address, AT), await open_log(address, AT)
-    assert [await log.hold(RUN) for log in (one, two, one)] == [True, False, False]
-    assert (one.holds(RUN), two.holds(RUN)) == (True, False)
-    await one.release(RUN)
-    assert [await two.hold(RUN), await one.hold(OTHER)] == [True, True]
-    await one.close()
-    async with asyncio.timeout(10):
-        while not await two.hold(OTHER):
-            await asyncio.sleep(0.05)
-    await two.close()
-
-
 async def test_who_is_frozen_while_it_appends_loses_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that holds the lock and goes no further is cut off, the others append, and it goes on behind them."""
     monkeypatch.setattr(connection, "_WRITING", connection._WRITING.replace("'5s'", "'300ms'"))
@@ -394,20 +379,3 @@ async def test_who_is_frozen_while_it_appends_loses_its_turn(monkeypatch: pytest
     assert [one.position for one in await append(frozen, [entry(OTHER, 1)])] == [3]
     await frozen.close()
     await other.close()
-
-
-async def test_a_run_that_another_process_took_is_lost() -> None:
-    """Whose connection broke holds its runs again when it is back, but for those that another process took."""
-    address = new_database()
-    one, two = await PostgresLog.open(address, AT), await PostgresLog.open(address, AT)
-    lost: list[str] = []
-    one.follow(lambda _recorded: None, lambda: None, lost.append)
-    assert [await one.hold(RUN), await one.hold(OTHER)] == [True, True]
-    run_sql(address, f"SELECT pg_terminate_backend({one._writing.info.backend_pid})")
-    async with asyncio.timeout(10):
-        while not await two.hold(RUN):
-            await asyncio.sleep(0.02)
-    await one.reopen()
-    assert (lost, one.holds(RUN), one.holds(OTHER)) == ([RUN], False, True)
-    await one.close()
-    await two.close()

@@ -4,14 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from calling import call
 from postgres import Server as Postgres
-from postgres import as_user, find_programs, new_database, run_sql
+from postgres import as_user, find_programs, new_database, run_sql, scored_ids, types_of
 from project import examples, write_project
 from running import HTTP, Client, Document, FakeModel, serving
 from server import Server, recorded_model, until
@@ -28,17 +28,6 @@ QUERY = "SELECT run_id, version, type, body FROM matchspec.events WHERE position
 def db() -> PostgresUrl:
     """A database without a log."""
     return new_database()
-
-
-def types_of(db: PostgresUrl, run_id: str) -> list[str]:
-    """The types of a run's events, in order, read past our own code."""
-    return [kind for name, _, kind, _ in run_sql(db, QUERY) if name == run_id]
-
-
-def scored_ids(db: PostgresUrl, run_id: str) -> list[str]:
-    """The examples that a run has scores of, in order."""
-    events = [body for name, _, kind, body in run_sql(db, QUERY) if (name, kind) == (run_id, "example_scored")]
-    return [json.loads(body)["example"] for body in events]
 
 
 def record(config: Path, db: LogAddress | None = None, **variables: str) -> Document:
@@ -125,7 +114,7 @@ async def test_a_cancel_at_the_other_server_aborts_calls_within_a_second(tmp_pat
         return ""
 
     model = FakeModel(never)
-    async with two_servers(config, db, model, FakeModel()) as (one, other):
+    async with two_servers(config, db, model, model) as (one, other):
         run_id = await one.start()
         while model.in_flight < 4:
             await asyncio.sleep(0.01)
@@ -143,11 +132,12 @@ async def test_a_server_that_ends_leaves_its_runs_to_the_other(tmp_path: Path, d
     """A run whose server stops is gone on with by the other one, which asks only for what is missing."""
     config = write_project(tmp_path, examples=examples(40), model=HTTP, harness={"concurrency": 2})
     one, two = FakeModel(slow), FakeModel()
-    async with serving(config, two, db=db) as other:
+    async with AsyncExitStack() as stack:
         async with serving(config, one, db=db) as first:
             run_id = await first.start()
             while (await first.get(run_id))["progress"]["completed"] < 5:
                 await asyncio.sleep(0.01)
+            other = await stack.enter_async_context(serving(config, two, db=db))
         document = await other.over(run_id)
     assert (document["status"], len(document["examples"])) == ("passed", 40)
     ids = scored_ids(db, run_id)
@@ -268,6 +258,9 @@ async def test_a_role_that_may_only_add_is_enough(tmp_path: Path, db: PostgresUr
         "CREATE ROLE limited LOGIN",
         "GRANT USAGE ON SCHEMA matchspec TO limited",
         "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA matchspec TO limited",
+        "GRANT USAGE ON SCHEMA matchspec_work TO limited",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA matchspec_work TO limited",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA matchspec_work TO limited",
     )
     limited = as_user(db, "limited")
     async with serving(config, db=limited) as client:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -16,7 +15,7 @@ from services import SHORT, Services, judge, similar
 
 from domain.errors import LogUnavailable
 from service.graders import service_call
-from service.log.event_log import Content, NewEvent
+from service.log.event_log import Append
 from service.log.sqlite.event_log import SqliteLog
 from service.measures import MOST_ENDPOINTS, OTHERS, Histogram, Measures
 
@@ -190,10 +189,10 @@ async def test_a_server_that_can_not_record_is_not_ready(tmp_path: Path, monkeyp
     """503 with the reason while the log can't be written, also to starts; 200 when it can again, 503 when it stops."""
     real, broken = SqliteLog._commit, asyncio.Event()
 
-    async def append(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> object:
+    async def append(log: SqliteLog, decided: Append) -> object:
         if broken.is_set():
             raise LogUnavailable("the log can't be written: disk full")
-        return await real(log, events, contents)
+        return await real(log, decided)
 
     async def fails(_log: SqliteLog) -> None:
         if broken.is_set():

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from domain.events import Recorded
 from domain.plan import Plan
 from service.execution import queue, starting
 from service.execution.runner import Runner
-from service.log.event_log import Content, NewEvent
+from service.log.event_log import Append
 from service.log.sqlite.event_log import SqliteLog
 
 
@@ -241,9 +240,9 @@ async def test_a_dataset_is_stored_in_bounded_transactions(tmp_path: Path, monke
     sizes: list[list[int]] = []
     append = SqliteLog._commit
 
-    async def measured(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-        sizes.append([len(content.content) for content in contents])
-        return await append(log, events, contents)
+    async def measured(log: SqliteLog, decided: Append) -> list[Recorded]:
+        sizes.append([len(content.content) for content in decided.contents])
+        return await append(log, decided)
 
     monkeypatch.setattr(SqliteLog, "_commit", measured)
     rows = [{"id": f"ex-{n}", "input": str(n) * 100_000, "expected": ""} for n in range(100, 200)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,7 @@ from running import HTTP, Document, FakeModel, logged, serving
 from domain.errors import LogUnavailable
 from domain.events import Recorded
 from service.execution.queue import Limits
-from service.log.event_log import Content, NewEvent
+from service.log.event_log import Append
 from service.log.sqlite.event_log import SqliteLog
 
 TIMES = {"run_id", "started_at", "finished_at", "duration_seconds", "latency_ms", "log"}
@@ -244,13 +244,13 @@ async def test_a_failing_log_costs_no_answer(tmp_path: Path, monkeypatch: pytest
     append = SqliteLog._commit
     count = 0
 
-    async def unsure(log: SqliteLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+    async def unsure(log: SqliteLog, decided: Append) -> list[Recorded]:
         nonlocal count
         count += 1
         fails = count > 5 and count % 4 == 0
         if fails and not committed:
             raise LogUnavailable("disk full")
-        recorded = await append(log, events, contents)
+        recorded = await append(log, decided)
         if fails:
             raise LogUnavailable("no answer from the disk")
         return recorded

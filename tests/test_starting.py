@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from running import HTTP, FakeModel, Logged, log_of, logged, serving
 from domain.errors import LogUnavailable
 from domain.events import Recorded
 from service.execution.queue import Limits
-from service.log.event_log import Content, NewEvent
+from service.log.event_log import Append
 
 NOON = datetime(2026, 3, 15, 14, 30, 22, tzinfo=UTC)
 
@@ -304,9 +304,9 @@ async def test_a_run_that_was_recorded_though_its_commit_failed_ends_by_itself(
         log = client.service.writer._log
         append = log._commit
 
-        async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-            recorded = await append(events, contents)
-            if events:
+        async def fail(decided: Append) -> list[Recorded]:
+            recorded = await append(decided)
+            if decided.events:
                 monkeypatch.undo()
                 raise LogUnavailable("the sync failed")
             return recorded

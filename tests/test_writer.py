@@ -18,7 +18,7 @@ from domain.run import Run, abandon, record_score, resume, start
 from domain.times import stamp
 from projections.views import Views
 from service import writer as writer_module
-from service.log.event_log import Content, EventLog, NewEvent
+from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.log.opening import open_log
 from service.waiting import Command
 from service.writer import Writer
@@ -41,10 +41,10 @@ class Desk:
     def watch(self, before: Callable[[], None] = lambda: None, after: Callable[[], None] = lambda: None) -> None:
         """Note the size of every append, and look around before it and after its commit."""
 
-        async def append(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+        async def append(decided: Append) -> list[Recorded]:
             before()
-            self.appends.append(len(events))
-            recorded = await self._append(events, contents)
+            self.appends.append(len(decided.events))
+            recorded = await self._append(decided)
             after()
             return recorded
 
@@ -235,10 +235,10 @@ async def test_a_failed_commit_is_told_and_gone_over(
     await desk.writer.do(RUN, record(0))
     append = desk.log._commit
 
-    async def fail(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
+    async def fail(decided: Append) -> list[Recorded]:
         monkeypatch.undo()
         if committed:
-            await append(events, contents)
+            await append(decided)
         raise LogUnavailable("disk full")
 
     monkeypatch.setattr(desk.log, "_commit", fail)
@@ -345,9 +345,9 @@ async def test_contents_are_stored_in_bounded_groups(desk: Desk) -> None:
     sizes: list[int] = []
     append = desk.log._commit
 
-    async def measure(events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
-        sizes.append(sum(len(content.content) for content in contents))
-        return await append(events, contents)
+    async def measure(decided: Append) -> list[Recorded]:
+        sizes.append(sum(len(content.content) for content in decided.contents))
+        return await append(decided)
 
     desk.log._commit = measure  # type: ignore[method-assign]
     texts = [bytes([number]) * 3_000_000 for number in range(5)]

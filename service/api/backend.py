@@ -9,8 +9,8 @@ from projections.views import Views
 from service.api.event_pages import EventPages
 from service.api.kept import KeptDocuments
 from service.execution.cancelling import Canceller
-from service.execution.queue import Queue
 from service.execution.regrading import Regrader
+from service.execution.shares import Runs
 from service.execution.starting import Starter
 from service.execution.world import World
 from service.log.reading import LogReader
@@ -37,7 +37,7 @@ class Api(NamedTuple):
     event_pages: EventPages
     kept: KeptDocuments
     world: World
-    queue: Queue
+    queue: Runs
 
     async def find(self, run_id: str) -> ListedRun:
         """Give a run at a glance; RunNotFound. One that another process has just started is looked for in the log."""

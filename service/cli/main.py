@@ -122,7 +122,13 @@ def run(**options: object) -> None:
 @click.option(
     "--allowed-host", metavar="NAME", multiple=True, help="A further name for this server, when it has no key."
 )
-@click.option("--max-model-calls", type=click.IntRange(1), default=256, show_default=True, help="Model calls at once.")
+@click.option(
+    "--max-model-calls",
+    type=click.IntRange(0),
+    default=256,
+    show_default=True,
+    help="Model calls at once; 0 leaves them to workers.",
+)
 @click.option("--max-active-runs", type=click.IntRange(1), default=16, show_default=True, help="Runs at work at once.")
 @click.option("--max-waiting-runs", type=click.IntRange(0), default=1000, show_default=True, help="Runs that may wait.")
 def serve(**options: object) -> None:
@@ -138,6 +144,26 @@ def serve(**options: object) -> None:
     from service.cli.serve import serve as run_server
 
     raise SystemExit(run_server(msgspec.convert(options, Options)))
+
+
+@main.command()
+@click.option("--db", metavar="URL", help="The event log, postgresql://… [default: MATCHSPEC_DB]")
+@click.option("-c", "--concurrency", type=click.IntRange(1), default=64, show_default=True, help="Model calls at once.")
+@click.option(
+    "--config", metavar="FILE", help="The configuration. [default: ./matchspec.yml, then $HOME/.matchspec/config.yml]"
+)
+@click.option("--config-root", metavar="DIR", help="Where the servers' --config-root is here.")
+def worker(**options: object) -> None:
+    """Work on the runs of a log on PostgreSQL, beside servers and other workers.
+
+    It needs the variables, scripts and graders that the runs need; what it has not, it leaves to others. A signal ends
+    it: what is in flight is recorded, the rest is taken up by others.
+    """
+    import msgspec
+
+    from service.cli.worker import Options, work
+
+    raise SystemExit(work(msgspec.convert(options, Options)))
 
 
 @main.command()

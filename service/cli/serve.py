@@ -5,7 +5,6 @@ import gc
 import ipaddress
 import logging
 import os
-import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from domain.errors import InvalidFiles, MatchspecError
+from domain.errors import InvalidFiles, MatchspecError, Refused
 from domain.mistakes import Mistake
 from service.api.connection import most_connections
 from service.api.guard import LOOPBACK_NAMES
@@ -24,10 +23,12 @@ from service.cli.log_level import set_up_logging
 from service.cli.loop import run_loop
 from service.cli.open_files import raise_limit
 from service.cli.places import Places, find_server_log
+from service.cli.stopping import stop_on_signals
 from service.execution.queue import Limits
 from service.files.config import ConfigFiles, missing_variables, read_config, variables_of
 from service.files.finding import find_config
 from service.files.overrides import find_unknown_variables, find_wrong_variables
+from service.log.address import PostgresUrl
 from service.version import VERSION
 
 
@@ -63,10 +64,15 @@ def make_settings(options: Options, environment: Mapping[str, str], cwd: Path, h
     root = cwd / options.config_root if options.config_root else path.parent
     if not root.is_dir():
         raise InvalidFiles([Mistake("--config-root must be a folder", file=options.config_root)])
+    db = find_server_log(options.db, path.parent, here)
+    if not options.max_model_calls and not isinstance(db, PostgresUrl):
+        raise Refused(
+            "--max-model-calls 0 leaves all calls to workers, which need a log on PostgreSQL; allowed is 1 or more"
+        )
     return Settings(
         config=_read_config(path, environment),
         root=root,
-        db=find_server_log(options.db, path.parent, here),
+        db=db,
         key=key,
         local_names=_local_names(options) if key is None and is_loopback(options.host) else None,
         limits=Limits(options.max_model_calls, options.max_active_runs, options.max_waiting_runs),
@@ -100,15 +106,7 @@ def _read_config(path: Path, environment: Mapping[str, str]) -> ConfigFiles:
 
 
 async def _serve(settings: Settings, host: str, port: int) -> int:
-    stopped = asyncio.Event()
-    received: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        received.append(number)
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    stopping = stop_on_signals()
     most = most_connections(raise_limit(), settings.limits.model_calls)
     async with open_service(settings) as service:
         with _listen(host, port) as listening:
@@ -116,10 +114,10 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
             _greet(settings, service, listening, host)
             server = Server(service.app, most)
             gc.freeze()  # what was imported stays: each look of the collector at it would stop all for 30 ms
-            await _serve_until(stopped, service, server, listening)
+            await _serve_until(stopping.asked, service, server, listening)
     if service.writer.failed:
         return RUNTIME
-    return INTERRUPTED if signal.SIGINT in received else 0
+    return INTERRUPTED if stopping.interrupted else 0
 
 
 async def _serve_until(stopped: asyncio.Event, service: Service, server: Server, listening: socket.socket) -> None:

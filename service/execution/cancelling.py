@@ -4,7 +4,7 @@ from domain.errors import RunClosed
 from domain.events import CancelRequested
 from domain.plan import decode_plan
 from domain.run import cancel
-from service.execution.queue import Queue
+from service.execution.shares import Runs
 from service.execution.starting import Caller
 from service.execution.world import World
 
@@ -12,7 +12,7 @@ from service.execution.world import World
 class Canceller:
     """Ends runs that someone wants no more."""
 
-    def __init__(self, world: World, queue: Queue) -> None:
+    def __init__(self, world: World, queue: Runs) -> None:
         self._world = world
         self._queue = queue
 

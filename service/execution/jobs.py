@@ -14,6 +14,7 @@ from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopMod
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
 from domain.secrets import Secrets, grader_variables, named_variables
+from domain.share import Share
 from service.execution.attempts import Patience
 from service.execution.code import find_code
 from service.execution.grading import Graders, OpenGrader, PureGrader
@@ -58,6 +59,12 @@ async def open_jobs(world: World, run: Run, plan: Plan) -> AsyncIterator[list[Jo
         regrades = run.started.regrades if run.started else None
         old = await stack.enter_async_context(world.old_runs.open(regrades)) if regrades else None
         yield [await _open_job(world, run, plan, old, opener, secrets, *asked) for asked in _asked(plan, run)]
+
+
+async def cut_job(job: Job, run: Run, share: Share) -> Job:
+    """Narrow a harness at work down to what a share of the run has still to ask."""
+    key = (job.suite, job.harness)
+    return job._replace(rows=job.rows.of(await _progress(run, key, job.source), share.rows), workers=share.calls)
 
 
 def find_changed_code(world: World, run: Run, plan: Plan) -> list[str]:

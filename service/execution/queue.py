@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from domain.errors import TooManyRuns
+from domain.plan import Plan
+from domain.run import Run
+from domain.share import Share
 
 GRACE_SECONDS = 2.0
 """How long calls in flight get when the server stops."""
@@ -53,7 +56,11 @@ class Queue:
         finally:
             self._places_held -= 1
 
-    def put(self, run_id: str, *, taken_over: bool) -> None:
+    def share_out(self, _run_id: str, _run: Run, _plan: Plan) -> list[Share]:
+        """Nothing: a run is carried by this process alone."""
+        return []
+
+    def put(self, run_id: str, *, taken_over: bool = False) -> None:
         """Let a recorded run begin when its turn comes."""
         self._waiting.append((run_id, taken_over))
         self._fill()

@@ -16,7 +16,7 @@ from domain.regrade import Key, Regrade, plan_regrade
 from service.execution.code import find_code
 from service.execution.old_runs import OldRun
 from service.execution.pinning import copy_examples
-from service.execution.queue import Queue
+from service.execution.shares import Runs
 from service.execution.starting import Caller, Starter, check_needs, relative
 from service.execution.world import World
 from service.files.config import ConfigFiles, read_config, secret_names
@@ -41,7 +41,7 @@ class RegradeOptions(NamedTuple):
 class Regrader:
     """Accepts runs that grade recorded outputs anew. `config` is the path of the service's own configuration."""
 
-    def __init__(self, world: World, queue: Queue, starter: Starter, config: Path) -> None:
+    def __init__(self, world: World, queue: Runs, starter: Starter, config: Path) -> None:
         self._world = world
         self._queue = queue
         self._starter = starter
@@ -61,8 +61,9 @@ class Regrader:
                 await copy_examples(regrade.harnesses, old.log, self._world)
             content = encode_plan(regrade.plan)
             await self._world.writer.store([Content(digest(content), content)])
-            new = await self._starter.record(_started(old, regrade, digest(content), caller), added.run_id)
-        self._queue.put(new, taken_over=False)
+            started = _started(old, regrade, digest(content), caller)
+            new = await self._starter.record(started, regrade.plan, added.run_id)
+        self._queue.put(new)
         return new
 
     async def _plan(self, old: OldRun, files: ConfigFiles) -> Regrade:

@@ -30,16 +30,32 @@ class Progress(NamedTuple):
 
 
 class Rows:
-    """Gives every asking that is selected and not yet recorded, once, in the dataset's order."""
+    """Gives every asking that is selected and not yet recorded, once, in the dataset's order.
 
-    def __init__(self, log: EventLog, manifest: Manifest, before: Progress, selects: Callable[[Example], bool]) -> None:
+    `within` tells of how many rows it gives which; all where it is left out.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        manifest: Manifest,
+        before: Progress,
+        selects: Callable[[Example], bool],
+        within: Callable[[int], range] = range,
+    ) -> None:
         self._log = log
+        self._manifest = manifest
         self._blocks = deque(manifest.blocks)
         self._before = before
         self._selects = selects
+        self._within = within(sum(block.rows for block in manifest.blocks))
         self._next_row = 0
         self._ready: deque[AskedRow] = deque()
         self._reading = asyncio.Lock()
+
+    def of(self, before: Progress, within: Callable[[int], range]) -> "Rows":
+        """The same rows from the beginning, or some of them, with what is recorded now."""
+        return Rows(self._log, self._manifest, before, self._selects, within)
 
     async def take(self) -> AskedRow | None:
         """Take the next asking; None when there is none left."""
@@ -54,14 +70,17 @@ class Rows:
             return False
         block = self._blocks.popleft()
         first, self._next_row = self._next_row, self._next_row + block.rows
+        begin, end = max(first, self._within.start), min(self._next_row, self._within.stop)
         repeats = self._before.repeats
-        if 0 in self._before.recorded[first * repeats : self._next_row * repeats]:
+        if begin < end and 0 in self._before.recorded[begin * repeats : end * repeats]:
             self._ready.extend(await self._left_of(block, first))
         return True
 
     async def _left_of(self, block: Block, first: int) -> list[AskedRow]:
         lines = (await self._log.read_content(block.digest)).splitlines()
-        examples = ((first + place, decode_line(line)) for place, line in enumerate(lines))
+        examples = (
+            (first + place, decode_line(line)) for place, line in enumerate(lines) if first + place in self._within
+        )
         return [left for row, example in examples if self._selects(example) for left in self._left(row, example)]
 
     def _left(self, row: int, example: Example) -> Iterator[AskedRow]:

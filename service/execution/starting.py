@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from domain.errors import InvalidFiles, LogUnavailable, RunClosed, WrongVersion
+from domain.errors import InvalidFiles, RunClosed, WrongVersion
 from domain.events import Event, PinnedBaseline, PinnedHarness, Started
 from domain.examples import digest
 from domain.idempotency import request_digest
@@ -30,7 +30,7 @@ from service.execution.choosing import Chosen, choose, leave_room_for_baseline, 
 from service.execution.code import find_code
 from service.execution.idempotency import HasRun, Keys
 from service.execution.pinning import Pinned, pin_dataset
-from service.execution.queue import Queue
+from service.execution.shares import Runs
 from service.execution.world import World
 from service.files.config import ConfigFiles, missing_variables, read_config, secret_names
 from service.files.datasets import is_longer_than, read_examples
@@ -78,9 +78,7 @@ class Caller(NamedTuple):
 class Starter:
     """Accepts runs."""
 
-    def __init__(
-        self, world: World, queue: Queue, config: OwnConfig, clock: Callable[[], datetime], keys: Keys
-    ) -> None:
+    def __init__(self, world: World, queue: Runs, config: OwnConfig, clock: Callable[[], datetime], keys: Keys) -> None:
         self._world = world
         self._queue = queue
         self._config = config
@@ -121,8 +119,8 @@ class Starter:
             content = encode_plan(plan)
             await self._world.writer.store([Content(digest(content), content)])
             started = _started(plan, digest(content), pinned, request, caller, baseline, warnings)
-            run_id = await self.record(started, added.run_id)
-        self._queue.put(run_id, taken_over=False)
+            run_id = await self.record(started, plan, added.run_id)
+        self._queue.put(run_id)
         return run_id
 
     async def _read(self, config: str | None) -> ConfigFiles:
@@ -170,7 +168,7 @@ class Starter:
             concurrency=request.concurrency,
         )
 
-    async def record(self, started: Started, run_id: str | None) -> str:
+    async def record(self, started: Started, plan: Plan, run_id: str | None) -> str:
         """Record the start of a run, under a new id unless one is given; gives the id."""
 
         def begin(run: Run, _at: str) -> list[Event]:
@@ -179,27 +177,21 @@ class Starter:
             return start(run, started)
 
         if run_id is not None:
-            await self._begin(run_id, begin)
+            await self._begin(run_id, begin, started, plan)
             return run_id
         while True:
             run_id = make_run_id(self._clock(), self._world.draw(0x10000))
             try:
-                await self._begin(run_id, begin)
+                await self._begin(run_id, begin, started, plan)
             except (WrongVersion, RunClosed):
                 continue
             return run_id
 
-    async def _begin(self, run_id: str, begin: Command) -> None:
-        """Record a start, the run being held before, so that no other process takes it up."""
-        if not await self._world.log.hold(run_id):
-            raise WrongVersion("a run with this id is about to begin")
-        try:
-            await self._world.writer.do(run_id, begin)
-        except LogUnavailable:  # it may have begun
-            raise
-        except BaseException:
-            await self._world.log.release(run_id)
-            raise
+    async def _begin(self, run_id: str, begin: Command, started: Started, plan: Plan) -> None:
+        """Record a start, and hand out in the same transaction what there is to work on."""
+        run = Run()
+        run.apply("", started)
+        await self._world.writer.do(run_id, begin, self._queue.share_out(run_id, run, plan))
 
 
 def _take_error(starting: asyncio.Task[str]) -> None:

@@ -17,6 +17,7 @@ from domain.chain import Head
 from domain.checkpoint import Checkpoint, Note, contradiction
 from domain.errors import InvalidCheckpoint, LogContradicted
 from domain.events import FORMAT, LOG, Event, Finished, LogCreated, Recorded
+from domain.share import Share
 from service.log.address import LogAddress
 from service.log.checkpoint_file import read_checkpoint, set_aside
 from service.log.checkpointing import Checkpoints
@@ -45,10 +46,11 @@ class Content(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Events, and the contents they name, to be committed together."""
+    """Events, the contents they name, and the shares to be handed out after them, to be committed together."""
 
     events: Sequence[NewEvent]
     contents: Sequence[Content] = ()
+    shares: Sequence[Share] = ()
 
 
 Decide = Callable[[], Append]
@@ -93,26 +95,14 @@ class EventLog(LogReader, ABC):
         """
 
     @abstractmethod
-    async def _commit(self, events: Sequence[NewEvent], contents: Sequence[Content]) -> list[Recorded]:
+    async def _commit(self, decided: Append) -> list[Recorded]:
         """Commit what nobody else can get in front of any more."""
 
-    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None], lose: Callable[[str], None]) -> None:
+    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None]) -> None:
         """Have what others append handed to `take`, in order, before anything is decided.
 
-        `wake` is called when `read_on` may find something, `lose` for a run that was held and is not any more. Where
-        nobody else appends, none is ever called.
+        `wake` is called when `read_on` may find something. Where nobody else appends, neither is ever called.
         """
-
-    async def hold(self, run_id: str) -> bool:
-        """Become the process that carries a run, until `release` or the end; False where one does already."""
-        return True
-
-    def holds(self, run_id: str) -> bool:
-        """Whether this process is the one that carries a run."""
-        return True
-
-    async def release(self, run_id: str) -> None:
-        """Let another process carry a run."""
 
     async def read_on(self) -> AsyncIterator[Recorded]:
         """Read the events behind the head, which goes along."""

@@ -29,7 +29,7 @@ _PATIENCE = {
 }
 _READING = "SET search_path = matchspec; SET default_transaction_read_only = on"
 _WRITING = """
-SET search_path = matchspec;
+SET search_path = matchspec, matchspec_work; -- where shares are handed out, in the transaction of an append
 SET lock_timeout = '10s';
 SET idle_in_transaction_session_timeout = '5s' -- whoever is frozen while it holds the lock of appends loses it
 """
@@ -50,7 +50,7 @@ APPENDING = lock_key("append")
 
 async def open_reading(address: PostgresUrl) -> AsyncConnection:
     """Open a connection that can't write; LogUnavailable."""
-    return await _connect(address, _READING)
+    return await connect(address, _READING)
 
 
 async def open_writing(address: PostgresUrl) -> AsyncConnection:
@@ -60,7 +60,7 @@ async def open_writing(address: PostgresUrl) -> AsyncConnection:
     shown. LogUnavailable; LogUnreadable where the schema is that of another program, or what is committed is not
     synced.
     """
-    connection = await _connect(address, _WRITING)
+    connection = await connect(address, _WRITING)
     try:
         await _prepare(connection, address)
     except psycopg.Error as error:
@@ -75,7 +75,7 @@ async def open_writing(address: PostgresUrl) -> AsyncConnection:
 def open_stored(address: PostgresUrl) -> Connection:
     """Open a connection that can't write, for use without asyncio; LogUnavailable."""
     try:
-        connection = psycopg.connect(_conninfo(address), autocommit=True)
+        connection = psycopg.connect(conninfo(address), autocommit=True)
         connection.execute(_READING)
     except psycopg.Error as error:
         raise unavailable(f"can't open the log {address}", error) from error
@@ -95,9 +95,10 @@ def unavailable(what: str, error: psycopg.Error) -> LogUnavailable:
     return LogUnavailable(f"{what}: {lines[0] if lines else type(error).__name__}")
 
 
-async def _connect(address: PostgresUrl, settings: str) -> AsyncConnection:
+async def connect(address: PostgresUrl, settings: str) -> AsyncConnection:
+    """Connect, and say how the connection is to be; LogUnavailable."""
     try:
-        connection = await AsyncConnection.connect(_conninfo(address), autocommit=True)
+        connection = await AsyncConnection.connect(conninfo(address), autocommit=True)
         await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
         await connection.execute(settings)
     except psycopg.Error as error:
@@ -105,7 +106,8 @@ async def _connect(address: PostgresUrl, settings: str) -> AsyncConnection:
     return connection
 
 
-def _conninfo(address: PostgresUrl) -> str:
+def conninfo(address: PostgresUrl) -> str:
+    """Give the URL with what every connection has."""
     return make_conninfo(address.url, application_name="matchspec", client_encoding="utf8", **_PATIENCE)
 
 

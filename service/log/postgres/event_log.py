@@ -6,7 +6,7 @@ none. Under the lock it first reads what others appended, then decides.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -15,9 +15,10 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.events import Recorded
+from domain.share import Share
 from service.log.address import PostgresUrl
-from service.log.event_log import Content, Decide, EventLog, NewEvent, chained
-from service.log.postgres.connection import APPENDING, CHANNEL, lock_key, open_writing, to_postgres, unavailable
+from service.log.event_log import Append, Decide, EventLog, chained
+from service.log.postgres.connection import APPENDING, CHANNEL, open_writing, to_postgres, unavailable
 from service.log.postgres.listening import listen
 from service.log.postgres.rows import PostgresRows, page_query
 from service.log.reading import recorded_of
@@ -34,11 +35,11 @@ _INSERT = b"INSERT INTO events VALUES (%b, %b, %b, %b, %b, %b, %b, %b)"
 _STORE = b"INSERT INTO contents VALUES (%b, %b) ON CONFLICT DO NOTHING"
 
 
-class PostgresLog(EventLog):
-    """An open log in a database.
+HandOut = Callable[[AsyncConnection, Sequence[Share]], Awaitable[None]]
 
-    Nobody can tell how the process ended that carried a run before: it counts as crashed.
-    """
+
+class PostgresLog(EventLog):
+    """An open log in a database. `hand_out` lets processes take shares once the transaction is committed."""
 
     shared = True
 
@@ -51,13 +52,11 @@ class PostgresLog(EventLog):
         signer: Signer | None,
     ) -> None:
         super().__init__(address, rows, checkpoint, signer)
-        self.crashed = True
         self._url = address
         self._writing = writing
         self._turn = asyncio.Lock()
-        self._held: set[str] = set()
         self._take: Callable[[Recorded], None] = lambda _recorded: None
-        self._lose: Callable[[str], None] = lambda _run_id: None
+        self.hand_out: HandOut = _nobody_takes
         self._listening: asyncio.Task[None] | None = None
 
     @classmethod
@@ -99,14 +98,10 @@ class PostgresLog(EventLog):
         await self._writing.close()
 
     async def reopen(self) -> None:
-        """Begin to write again, on a fresh connection; runs that another process took meanwhile are lost to it."""
+        """Begin to write again, on a fresh connection."""
         async with self._turn:
             await self._writing.close()
             self._writing = await open_writing(self._url)
-            for run_id in list(self._held):
-                if not await self._lock(run_id):
-                    self._held.discard(run_id)
-                    self._lose(run_id)
         self.head = await self._read_head()
 
     async def append(self, decide: Decide) -> list[Recorded]:
@@ -114,8 +109,7 @@ class PostgresLog(EventLog):
         async with self._turn:
             try:
                 await self._begin_alone()
-                decided = decide()
-                return await self._commit(*decided)
+                return await self._commit(decide())
             except psycopg.Error as error:
                 await self._abandon()
                 raise unavailable("the log can't be written", error) from error
@@ -123,31 +117,10 @@ class PostgresLog(EventLog):
                 await self._abandon()
                 raise
 
-    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None], lose: Callable[[str], None]) -> None:
+    def follow(self, take: Callable[[Recorded], None], wake: Callable[[], None]) -> None:
         """Hand over what others append, from now on."""
         self._take = take
-        self._lose = lose
         self._listening = asyncio.create_task(listen(self._url, self._is_own, wake), name="listening")
-
-    async def hold(self, run_id: str) -> bool:
-        """Lock a run, as long as the connection lasts."""
-        async with self._turn:
-            if run_id in self._held or not await self._lock(run_id):
-                return False
-            self._held.add(run_id)
-        return True
-
-    def holds(self, run_id: str) -> bool:
-        """Whether it was locked, and not lost since."""
-        return run_id in self._held
-
-    async def release(self, run_id: str) -> None:
-        """Unlock a run."""
-        if run_id in self._held:
-            self._held.discard(run_id)
-            with suppress(psycopg.Error):  # without the connection there is no lock
-                async with self._turn:
-                    await self._writing.execute("SELECT pg_advisory_unlock(%s)", (lock_key(run_id),))
 
     async def _begin_alone(self) -> None:
         # Not in a pipeline: PostgreSQL may then forget to limit for how long it waits for us inside the transaction.
@@ -163,8 +136,11 @@ class PostgresLog(EventLog):
         news: Sequence[Row] = await cursor.fetchall()
         return news
 
-    async def _commit(self, events: Sequence[NewEvent], contents: Sequence[Content]) -> list[Recorded]:
+    async def _commit(self, decided: Append) -> list[Recorded]:
+        events, contents, shares = decided
         stored = chained(self.head, events)
+        if shares:
+            await self.hand_out(self._writing, shares)
         async with self._writing.pipeline(), self._writing.cursor() as cursor:
             if contents:
                 await cursor.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
@@ -178,13 +154,9 @@ class PostgresLog(EventLog):
         with suppress(psycopg.Error):
             await self._writing.rollback()
 
-    async def _lock(self, run_id: str) -> bool:
-        try:
-            cursor = await self._writing.execute("SELECT pg_try_advisory_lock(%s)", (lock_key(run_id),))
-            row = await cursor.fetchone()
-        except psycopg.Error as error:
-            raise unavailable("the log can't be written", error) from error
-        return row == (True,)
-
     def _is_own(self, process: int) -> bool:
         return not self._writing.closed and process == self._writing.info.backend_pid
+
+
+async def _nobody_takes(_connection: AsyncConnection, shares: Sequence[Share]) -> None:
+    raise RuntimeError(f"nothing hands out the {len(shares)} shares of a run")

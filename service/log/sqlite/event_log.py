@@ -16,7 +16,7 @@ from domain.chain import Head
 from domain.errors import LogUnavailable
 from domain.events import Recorded
 from service.log.checkpoint_file import checkpoint_path
-from service.log.event_log import Content, Decide, EventLog, NewEvent, chained
+from service.log.event_log import Append, Content, Decide, EventLog, NewEvent, chained
 from service.log.regular import check_regular
 from service.log.rows import Rows, StoredEvent
 from service.log.signing import Signer
@@ -88,9 +88,10 @@ class SqliteLog(EventLog):
     async def append(self, decide: Decide) -> list[Recorded]:
         """Commit what is decided; nobody else appends, so it is decided at once."""
         decided = decide()
-        return await self._commit(*decided) if any(decided) else []
+        return await self._commit(decided) if any(decided) else []
 
-    async def _commit(self, events: Sequence[NewEvent], contents: Sequence[Content]) -> list[Recorded]:
+    async def _commit(self, decided: Append) -> list[Recorded]:
+        events, contents, _ = decided
         try:
             stored = await self._on_writing_thread(_insert, self.head, events, contents)
         except (sqlite3.Error, OSError, ValueError) as error:

@@ -1,0 +1,136 @@
+"""Keeps the runs going on which several processes work: whatever happens to one of those, each share has someone."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from time import monotonic
+
+from domain.errors import LogError, RunClosed
+from domain.events import Event
+from domain.plan import Plan, decode_plan
+from domain.run import GIVEN_UP, Run, abandon, crashes_too_often, resume
+from domain.share import Outcome, Refused, share_out
+from service.execution.jobs import secrets_of
+from service.execution.shares import Shares
+from service.execution.world import World
+from service.sharing.engine import UNREACHABLE, Engine, Taken
+
+logger = logging.getLogger("matchspec.run")
+
+LOOK_SECONDS = 2.0
+SILENT_SECONDS = 30.0
+"""A run of which nothing was recorded for so long has its shares handed out again: they might be lost."""
+
+
+class Keeper:
+    """Takes shares for this process, and looks every now and then after those of all."""
+
+    def __init__(self, world: World, shares: Shares, engine: Engine, places: int) -> None:
+        self._world = world
+        self._shares = shares
+        self._engine = engine
+        self._places = places
+        self._stalled: set[int] = set()
+        self._heard: dict[str, tuple[int, float]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Begin to work."""
+        self._looking = asyncio.create_task(self._look_for_ever(), name="looking after shares")
+        if self._places:
+            self._engine.begin(self._take, self._shares.lose, self._places)
+
+    async def stop(self) -> None:
+        """Give back what this process works on."""
+        if self._looking:
+            self._looking.cancel()
+        await asyncio.gather(self._engine.stop(), self._shares.stop())
+
+    async def _take(self, taken: Taken) -> Outcome:
+        outcome = await self._shares.work(taken.share, handed_on=taken.handed_on)
+        if isinstance(outcome, Refused):
+            missing = await self._engine.refuse(taken, outcome.lacks)
+            if missing:
+                await self._end(taken.share.run_id, missing)
+                return None
+        return outcome
+
+    async def _end(self, run_id: str, missing: Sequence[str]) -> None:
+        plan = await self._plan(run_id)
+        said = f"no worker can take the run: {'; '.join(missing)}"
+        reason, _ = secrets_of(plan, self._world).replace(said)
+        logger.error("run %s: %s", run_id, reason)
+        try:
+            await self._world.writer.insist(run_id, lambda run, at: abandon(run, plan, reason, at))
+        except RunClosed:
+            return
+
+    async def _look_for_ever(self) -> None:
+        while not self._world.stopping.is_set():
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._hand_on_of_dead()
+                await self._make_way()
+                await self._hand_out_lost()
+            except (LogError, RunClosed, *UNREACHABLE) as error:
+                logger.debug("%s", error)
+            except Exception:
+                logger.exception("looking after shares failed; it is looked again")
+
+    async def _hand_on_of_dead(self) -> None:
+        """Hand on what was stalled at two looks: after the database was away, all are silent at the first."""
+        stalled = set(await self._engine.find_stalled())
+        twice, self._stalled = stalled & self._stalled, stalled
+        if not twice:
+            return
+        async with self._engine.alone() as alone:
+            if not alone:
+                return
+            dead: defaultdict[str, list[int]] = defaultdict(list)
+            for number, share in (await self._engine.find_stalled()).items():
+                if number in twice:
+                    dead[share.run_id].append(number)
+            for run_id, numbers in dead.items():
+                await self._note_crash(run_id)
+                await self._engine.hand_on(numbers)
+
+    async def _note_crash(self, run_id: str) -> None:
+        await self._world.writer.look()
+        if run_id not in self._world.writer.runs:
+            return
+        plan = await self._plan(run_id)
+        process = self._world.process
+
+        def take_up(run: Run, at: str) -> Sequence[Event]:
+            if crashes_too_often(run, crashed=True):
+                return abandon(run, plan, GIVEN_UP, at)
+            return resume(run, process, True, [])
+
+        try:
+            await self._world.writer.do(run_id, take_up)
+        except RunClosed:
+            return
+
+    async def _make_way(self) -> None:
+        """Let runs have the turn that are less far than those this process works on, once it has no place left."""
+        if self._places and self._shares.taken >= self._places:
+            self._shares.make_way(await self._engine.waiting(self._places))
+
+    async def _hand_out_lost(self) -> None:
+        now = monotonic()
+        runs = self._world.writer.runs
+        self._heard = {
+            run_id: heard if (heard := self._heard.get(run_id)) and heard[0] == run.version else (run.version, now)
+            for run_id, run in runs.items()
+        }
+        for run_id, (version, since) in list(self._heard.items()):
+            if now - since > SILENT_SECONDS and (run := runs.get(run_id)):
+                self._heard[run_id] = (version, now)
+                await self._engine.hand_out_again(share_out(run_id, run, await self._plan(run_id)))
+
+    async def _plan(self, run_id: str) -> Plan:
+        run = self._world.writer.runs.get(run_id)
+        if run is None or run.started is None:
+            raise RunClosed
+        return decode_plan(await self._world.log.read_content(run.started.plan))

@@ -1,0 +1,86 @@
+"""Works on one share of a run, beside other processes that work on the others."""
+
+import asyncio
+
+from domain.errors import NoExamples
+from domain.events import ExamplesPinned
+from domain.plan import Plan
+from domain.run import Run, finish, is_done, pin_examples, resume
+from domain.share import Share, share_out
+from service.execution.carrying import Carrier
+from service.execution.jobs import cut_job
+from service.execution.lacks import find_lacks
+from service.execution.lanes import Lane
+from service.execution.open_runs import OpenRuns
+from service.execution.runner import find_changed_version, pin_rest, work_lane
+from service.execution.world import World
+
+
+class ShareRunner(Carrier):
+    """Scores what a share has left; whoever records a run's last score ends the run.
+
+    `leaving` makes it end early. `lacks` names, in the end, what the run needs and this process has not.
+    """
+
+    def __init__(self, world: World, share: Share, opened: OpenRuns, leaving: asyncio.Event, *, resumes: bool) -> None:
+        super().__init__(world, share.run_id)
+        self.lacks: list[str] = []
+        self._share = share
+        self._opened = opened
+        self._leaving = leaving
+        self._resumes = resumes
+
+    async def _carry(self) -> None:
+        plan = await self._plan()
+        if self._run.cancelled:
+            await self._insist(lambda run, at: finish(run, plan, at))
+            return
+        self.lacks = await asyncio.to_thread(find_lacks, self._world, self._run, plan)
+        if self.lacks:
+            return
+        if not self._run.pinned:
+            await self._pin(plan)
+            return
+        if not self._run.total:
+            raise NoExamples
+        if not is_done(self._run, plan):
+            await self._ask_and_grade(plan)
+        if is_done(self._run, plan):
+            await self._conclude(plan)
+        elif plan.fail_fast:
+            await self._go_on_to_next(plan)
+
+    async def _pin(self, plan: Plan) -> None:
+        pinned = await pin_rest(self._world, self._run, plan)
+        shares = share_out(self._run_id, _with(self._run, pinned), plan)
+        await self._insist(lambda run, _at: pin_examples(run, pinned), shares)
+
+    async def _ask_and_grade(self, plan: Plan) -> None:
+        async with self._opened.open(self._run_id, self._run, plan) as jobs:
+            if self._resumes:
+                await self._resume()
+            own = [job for job in jobs if self._share.harness in {None, (job.suite, job.harness)}]
+            lane = Lane([await cut_job(job, self._run, self._share) for job in own], self._share.calls)
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(lane.workers):
+                    workers.create_task(work_lane(self._world, self._run_id, lane, self._leaving))
+
+    async def _resume(self) -> None:
+        changed = find_changed_version(self._run)
+        await self._insist(lambda run, _at: resume(run, self._world.process, False, changed))
+        self._resumes = False
+
+    async def _go_on_to_next(self, plan: Plan) -> None:
+        """Hand out the next harness once all of this one is scored: more than one process may, which does no harm."""
+        shares = [share for share in share_out(self._run_id, self._run, plan) if share.harness != self._share.harness]
+        if shares:
+            await self._insist(lambda _run, _at: [], shares)
+
+
+def _with(run: Run, pinned: ExamplesPinned) -> Run:
+    """Give what a run will be once its examples are pinned."""
+    after = Run()
+    if run.started is not None:
+        after.apply(run.started_at, run.started)
+    after.apply(run.started_at, pinned)
+    return after

@@ -1,0 +1,1 @@
+"""What processes share beside the log, where it is on PostgreSQL: who works on which part of a run."""

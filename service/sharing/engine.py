@@ -1,0 +1,253 @@
+"""Shares of runs handed out to processes, by procrastinate: a job is to work on one share.
+
+A job tells who is to work on what, never what was done: that is in the log. Handing a share out twice is harmless.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, Self
+
+import msgspec
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from psycopg import AsyncConnection
+
+from domain.errors import LogUnavailable
+from domain.share import Left, Outcome, Refused, Share
+from service.log.address import PostgresUrl
+from service.log.event_log import EventLog
+from service.log.postgres.connection import conninfo, lock_key
+from service.log.postgres.event_log import PostgresLog
+from service.sharing.connecting import SETTINGS, prepare
+from service.sharing.patience import STALLED_SECONDS, PatientManager
+
+logger = logging.getLogger("matchspec.work")
+
+logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what fails here is told by us
+
+SHARES = "shares"
+HANDED_ON = "handed on"
+"""Where shares wait that a process left because it ended."""
+
+UNREACHABLE = (ConnectorException, psycopg.Error)
+"""What is raised while the database is away, unless something else is said."""
+
+ALIVE_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+"""How often a process with nothing to do looks for shares that were given back, of which nobody notifies."""
+STOP_SECONDS = 5.0
+PATIENT_SECONDS = 10.0
+"""So long a run waits that all who are there refuse: another process may be about to start."""
+
+_WAITING = """
+SELECT -priority AS completed FROM procrastinate_jobs AS job
+WHERE status = 'todo' AND queue_name = ANY(%(queues)s) AND (scheduled_at IS NULL OR scheduled_at <= now())
+  AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other WHERE other.lock = job.lock AND other.status = 'doing')
+ORDER BY priority DESC LIMIT %(most)s
+"""
+_REFUSE = """
+INSERT INTO refusals (run_id, worker, lacks) VALUES (%(run_id)s, %(worker)s, %(lacks)s)
+ON CONFLICT (run_id, worker) DO UPDATE SET lacks = excluded.lacks
+"""
+_REFUSED_BY_ALL = """
+SELECT array_agg(DISTINCT refused.lacks) AS lacks
+FROM procrastinate_workers AS worker LEFT JOIN refusals AS refused ON refused.worker = worker.id AND run_id = %(run_id)s
+WHERE last_heartbeat > now() - %(stalled)s * interval '1 second'
+HAVING bool_and(refused.worker IS NOT NULL) AND min(since) < now() - %(patient)s * interval '1 second'
+"""
+
+
+class Taken(NamedTuple):
+    """A share that this process is to work on, as which worker; `handed_on` by a process that ended."""
+
+    share: Share
+    worker: int
+    handed_on: bool
+
+
+class Engine:
+    """The shares that wait, and those that processes work on."""
+
+    def __init__(self, address: PostgresUrl) -> None:
+        connector = PsycopgConnector(
+            conninfo=conninfo(address),
+            min_size=1,
+            max_size=4,
+            timeout=5.0,
+            configure=_configure,
+        )
+        self._app = App(connector=connector)
+        self._manager = self._app.job_manager = PatientManager(connector)
+        self._manager.on_late = self._let_go
+        self._connector = connector
+        self._task = self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
+        self._at_work: dict[int, Share] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, address: PostgresUrl) -> Self:
+        """Connect, with the tables in place. LogUnavailable, LogUnreadable."""
+        await prepare(address)
+        engine = cls(address)
+        try:
+            await engine._app.open_async()
+        except ConnectorException as error:
+            raise LogUnavailable(f"can't share out work in {address}") from error
+        return engine
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._app.close_async()
+
+    def begin(self, take: Callable[[Taken], Awaitable[Outcome]], lose: Callable[[Share], None], places: int) -> None:
+        """Take so many shares at once, until `stop`. `lose` is called for each that another process has now."""
+        self._take, self._lose = take, lose
+        self._worker = asyncio.create_task(self._take_for_ever(places), name="taking shares")
+
+    async def stop(self) -> None:
+        """Take no more shares, and wait until those at work are given back."""
+        self._manager.stopping = True
+        if self._worker:
+            self._worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._worker
+
+    async def hand_out(self, connection: AsyncConnection, shares: Sequence[Share]) -> None:
+        """Let processes take shares once the transaction of a connection is committed. psycopg's errors."""
+        jobs = [_job(share) for share in shares]
+        try:
+            await self._manager.batch_defer_jobs_async(jobs, connection=connection)
+        except ConnectorException as error:
+            cause = error.__cause__
+            raise cause if isinstance(cause, psycopg.Error) else psycopg.Error(str(error)) from error
+
+    async def hand_out_again(self, shares: Sequence[Share]) -> None:
+        """Hand out shares that may have been lost; where one waits already, or is worked on, nothing is done twice."""
+        for share in shares:
+            with suppress(AlreadyEnqueued):
+                await self._manager.defer_job_async(_job(share).evolve(queueing_lock=share.name))
+
+    async def waiting(self, most: int) -> list[int]:
+        """How far the runs are of which shares wait that can be taken, the least far first."""
+        rows = await self._connector.execute_query_all_async(_WAITING, queues=[SHARES, HANDED_ON], most=most)
+        return [row["completed"] for row in rows]
+
+    async def find_stalled(self) -> dict[int, Share]:
+        """Shares of processes that are dead, or seem so, by the numbers of their jobs."""
+        jobs = await self._manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+        return {job.id: _share(job) for job in jobs if job.id is not None}
+
+    async def hand_on(self, numbers: Sequence[int]) -> None:
+        """Give the shares of a dead process to others."""
+        for number in numbers:
+            await self._connector.execute_query_async(
+                "SELECT procrastinate_retry_job_v2(id, now(), NULL, %(queue)s::varchar, NULL)"
+                " FROM procrastinate_jobs WHERE id = %(number)s AND status = 'doing'",
+                number=number,
+                queue=SHARES,
+            )
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[bool]:
+        """Tell whether no other process is within such a block at this time."""
+        async with self._connector.pool.connection() as connection, connection.transaction():
+            found = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (lock_key("hand on"),))
+            yield await found.fetchone() == (True,)
+
+    async def refuse(self, taken: Taken, lacks: Sequence[str]) -> list[str]:
+        """Note that this process can't take a run; once all that live have said so for a while, what they lack."""
+        run_id = taken.share.run_id
+        values = {"run_id": run_id, "worker": taken.worker, "lacks": "; ".join(lacks)}
+        await self._connector.execute_query_async(_REFUSE, **values)
+        limits = {"stalled": STALLED_SECONDS, "patient": PATIENT_SECONDS}
+        rows = await self._connector.execute_query_all_async(_REFUSED_BY_ALL, run_id=run_id, **limits)
+        return [lack for row in rows for lack in row["lacks"]]
+
+    async def _take_for_ever(self, places: int) -> None:
+        while not self._manager.stopping:
+            try:
+                await self._app.run_worker_async(
+                    queues=[SHARES, HANDED_ON],
+                    name="matchspec",
+                    concurrency=places,
+                    fetch_job_polling_interval=LOOK_SECONDS,
+                    abort_job_polling_interval=3600,
+                    shutdown_graceful_timeout=STOP_SECONDS,
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=ALIVE_SECONDS,
+                )
+            except Exception:
+                logger.exception("taking shares failed; it is begun again")
+            else:
+                logger.error("the engine takes no shares any more; it is begun again")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _work(self, context: JobContext, /, **_arguments: object) -> None:
+        job = context.job
+        taken = Taken(_share(job), job.worker_id or 0, job.queue == HANDED_ON)
+        number = job.id or 0
+        self._at_work[number] = taken.share
+        try:
+            outcome = await self._take(taken)
+        finally:
+            del self._at_work[number]
+        if outcome is not None:
+            raise _NotDone(outcome)
+
+    def _let_go(self, has: set[int]) -> None:
+        """After a silence: others may have what this process was working on."""
+        for number, share in list(self._at_work.items()):
+            if number not in has:
+                self._lose(share)
+
+
+async def open_engine(address: PostgresUrl, log: EventLog) -> Engine:
+    """Open the engine beside a log in the same database, whose appends hand shares out."""
+    engine = await Engine.open(address)
+    if isinstance(log, PostgresLog):
+        log.hand_out = engine.hand_out
+    return engine
+
+
+class _NotDone(Exception):
+    """A share is given back."""
+
+    def __init__(self, outcome: Left | Refused) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class _GivenBack(BaseRetryStrategy):
+    """When a share may be taken again, and after which others."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Give it back whatever happened: only a share of which nothing is left is done."""
+        match exception:
+            case _NotDone(outcome=Left(completed, stopping)):
+                return RetryDecision(priority=-completed, queue=HANDED_ON if stopping else SHARES)
+            case _NotDone(outcome=Refused()):
+                return RetryDecision(retry_in={"seconds": 1})
+            case asyncio.CancelledError():
+                return RetryDecision(queue=HANDED_ON)
+            case _:
+                return RetryDecision(retry_in={"seconds": 1})
+
+
+def _job(share: Share) -> Job:
+    arguments = {"share": msgspec.to_builtins(share)}
+    return Job(queue=SHARES, lock=share.name, queueing_lock=None, task_name="work", task_kwargs=arguments)
+
+
+def _share(job: Job) -> Share:
+    return msgspec.convert(job.task_kwargs["share"], Share)
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    await connection.set_autocommit(True)
+    await connection.execute(SETTINGS)

@@ -1,0 +1,117 @@
+"""procrastinate's way to the database, made to wait while that is away, and to let go of jobs that others have."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from time import monotonic
+from typing import TypeVar
+
+from procrastinate import jobs
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.manager import JobManager, NotificationCallback
+from procrastinate.utils import utcnow
+
+logger = logging.getLogger("matchspec.work")
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 1.0
+STALLED_SECONDS = 7.0
+"""A process that gave no sign of life for so long is taken for dead."""
+
+_OWN = "FROM procrastinate_jobs WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'"
+_FINISH = f"SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, true) {_OWN}"
+_RETRY = f"""
+SELECT procrastinate_retry_job_v2(
+    id, now() + %(seconds)s * interval '1 second', %(priority)s::integer, %(queue)s::varchar, %(lock)s::varchar
+) {_OWN}
+"""
+_ALIVE = """
+INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE VALUES (%(worker_id)s, now())
+ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()
+"""
+_HAS = "SELECT id FROM procrastinate_jobs WHERE worker_id = %(worker_id)s AND status = 'doing'"
+
+
+class PatientManager(JobManager):
+    """A worker's job manager. `on_late` is called with what the worker still has, once it was taken for dead."""
+
+    on_late: Callable[[set[int]], None]
+    stopping = False
+    _seen_alive = 0.0
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
+        """Take the next job."""
+        return await self._patiently(lambda: super(PatientManager, self).fetch_job(queues, worker_id), None)
+
+    async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
+        """Delete a job that is done, unless another process has it now."""
+        await self._execute(_FINISH, job_id=job.id, worker_id=job.worker_id, status=status.value)
+
+    async def retry_job(
+        self,
+        job: jobs.Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Give a job back, unless another process has it now. The wait is the database's, whatever clocks say."""
+        seconds = max(0.0, (retry_at - utcnow()).total_seconds()) if retry_at else 0.0
+        given = {"job_id": job.id, "worker_id": job.worker_id}
+        try:
+            await self._execute(_RETRY, **given, seconds=seconds, priority=priority, queue=queue, lock=lock)
+        except UniqueViolation:  # the same share was handed out again meanwhile
+            await self._execute(_FINISH, **given, status="succeeded")
+
+    async def register_worker(self) -> int:
+        """Begin."""
+        worker_id = await self._patiently(super().register_worker, 0)
+        self._seen_alive = monotonic()
+        return worker_id
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        """End."""
+        await self._patiently(lambda: super(PatientManager, self).unregister_worker(worker_id), None)
+
+    async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
+        """Forget the dead."""
+        return await self._patiently(
+            lambda: super(PatientManager, self).prune_stalled_workers(seconds_since_heartbeat), []
+        )
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Give a sign of life; after a silence, look what is still ours."""
+        await self._execute(_ALIVE, worker_id=worker_id)
+        silent = monotonic() - self._seen_alive
+        self._seen_alive = monotonic()
+        if silent > STALLED_SECONDS:
+            self.on_late(await self._patiently(lambda: self._has(worker_id), set()))
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        """Hear of jobs that are handed out."""
+        await self._patiently(
+            lambda: super(PatientManager, self).listen_for_jobs(on_notification=on_notification, queues=queues), None
+        )
+
+    async def _has(self, worker_id: int) -> set[int]:
+        return {row["id"] for row in await self.connector.execute_query_all_async(_HAS, worker_id=worker_id)}
+
+    async def _execute(self, query: str, **values: object) -> None:
+        await self._patiently(lambda: self.connector.execute_query_async(query, **values), None)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        """Call until it works; once the worker stops, once."""
+        while True:
+            try:
+                return await call()
+            except UniqueViolation:
+                raise
+            except ConnectorException as error:
+                logger.debug("%s", error)
+                if self.stopping:
+                    return otherwise
+            await asyncio.sleep(RETRY_SECONDS)
