@@ -32,10 +32,14 @@ START_SECONDS = 60.0
 
 
 class Server:
-    """A PostgreSQL that listens on a socket in a folder of its own, with commits synced as by default."""
+    """A PostgreSQL that listens on a socket in a folder of its own, with commits synced as by default.
 
-    def __init__(self, programs: Path) -> None:
+    With an address it listens there, too, on port 5432, and lets in whoever is on the same network.
+    """
+
+    def __init__(self, programs: Path, address: str = "") -> None:
         self._programs = programs
+        self._address = address
         self._user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         if self._user:
@@ -49,13 +53,16 @@ class Server:
         made = self._run("initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8")
         if made.returncode:
             pytest.skip(f"PostgreSQL can't be set up as {self._user or 'this user'}: {made.stderr.strip()}")
+        if self._address:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\n")
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         command = [
             *map(str, (self._programs / "postgres", "-D", self._data, "-k", self.folder)),
             "-c",
-            "listen_addresses=",
+            f"listen_addresses={self._address}",
         ]
         with (self.folder / "said.txt").open("ab") as said:
             self._process = subprocess.Popen(command, stdout=said, stderr=said, user=self._user, cwd=self.folder)

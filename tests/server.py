@@ -101,7 +101,7 @@ class Server(Spawned):
         """Its address, once it listens."""
         if not self._url:
             self.says("listening on ")
-            self._url = self.said().rpartition("listening on ")[2].strip()
+            self._url = self.said().partition("listening on ")[2].split()[0]
         return self._url
 
     def get(self, path: str) -> Document:

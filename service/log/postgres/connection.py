@@ -22,16 +22,24 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # what fails here is told 
 
 _PATIENCE = {
     "connect_timeout": "5",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
+    "keepalives_idle": "3",
+    "keepalives_interval": "1",
     "keepalives_count": "3",
-    "tcp_user_timeout": "10000",  # milliseconds
+    "tcp_user_timeout": "6000",  # milliseconds
 }
 _READING = "SET search_path = matchspec; SET default_transaction_read_only = on"
 _WRITING = """
 SET search_path = matchspec, matchspec_work; -- where shares are handed out, in the transaction of an append
 SET lock_timeout = '10s';
-SET idle_in_transaction_session_timeout = '5s' -- whoever is frozen while it holds the lock of appends loses it
+SET idle_in_transaction_session_timeout = '5s'; -- whoever is frozen while it holds the lock of appends loses it
+SET tcp_keepalives_idle = 3; -- whoever is cut off loses all its locks after some six seconds
+SET tcp_keepalives_interval = 1;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = '6s';
+DO $$BEGIN
+    SET client_connection_check_interval = '2s'; -- also while it waits for a lock
+EXCEPTION WHEN invalid_parameter_value THEN NULL; -- PostgreSQL can't on every system
+END$$
 """
 _FOUND = """
 SELECT to_regnamespace('matchspec') IS NOT NULL, obj_description(to_regnamespace('matchspec'), 'pg_namespace'),
