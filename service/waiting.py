@@ -28,12 +28,17 @@ class Pending(NamedTuple):
 
     def tell(self, error: Exception | None) -> None:
         """Answer: it is committed and shown, or why it is not."""
-        if self.answer.done():  # nobody waits any more
-            return
-        if error:
-            self.answer.set_exception(error)
-        else:
-            self.answer.set_result(None)
+        tell(self.answer, error)
+
+
+def tell(answer: asyncio.Future[None], error: Exception | None) -> None:
+    """Answer whoever waits, if anybody still does."""
+    if answer.done():
+        return
+    if error:
+        answer.set_exception(error)
+    else:
+        answer.set_result(None)
 
 
 class Waiting:

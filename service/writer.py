@@ -20,7 +20,7 @@ from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.measures import Measures
-from service.waiting import Command, Pending, Waiting
+from service.waiting import Command, Pending, Waiting, tell
 
 logger = logging.getLogger("matchspec.log")
 
@@ -48,6 +48,7 @@ class Writer:
         self._writable = asyncio.Event()
         self._writable.set()
         self._behind = False
+        self._unread = ""
         self._lookers: list[asyncio.Future[None]] = []
         self._closing = False
         self._failing = False
@@ -77,7 +78,9 @@ class Writer:
     @property
     def fault(self) -> str | None:
         """Why nothing can be recorded now; None where, as far as is known, it can."""
-        return None if self._writable.is_set() else self._fault or "the server stops"
+        if self._writable.is_set():
+            return self._unread or None
+        return self._fault or "the server stops"
 
     @property
     def waiting(self) -> int:
@@ -120,12 +123,15 @@ class Writer:
         await self._put(LOG, None, contents, ())
 
     async def look(self) -> None:
-        """Take in what other processes appended by now."""
-        if self._log.shared and self._writable.is_set():
-            looked = asyncio.get_running_loop().create_future()
-            self._lookers.append(looked)
-            self._look()
-            await looked
+        """Take in what other processes appended by now; LogUnavailable where that can't be read."""
+        if not self._log.shared:
+            return
+        if not self._writable.is_set():
+            raise LogUnavailable(self.fault)
+        looked = asyncio.get_running_loop().create_future()
+        self._lookers.append(looked)
+        self._look()
+        await looked
 
     async def writable(self) -> None:
         """Wait until the log can be written."""
@@ -161,7 +167,7 @@ class Writer:
             for pending in (*group, *self._waiting.take_all()):
                 pending.tell(LogUnavailable(self.fault))
             for looker in self._lookers:
-                _tell(looker)
+                tell(looker, LogUnavailable(self.fault))
 
     async def _write(self, group: Sequence[Pending]) -> None:
         accepted: list[Pending] = []
@@ -224,14 +230,17 @@ class Writer:
     async def _catch_up(self) -> None:
         self._behind = False
         lookers, self._lookers = self._lookers, []
+        fault: LogUnavailable | None = None
         try:
             async for recorded in self._log.read_on():
                 self._take(recorded)
         except LogUnavailable as error:
-            logger.debug("%s", error)  # it is looked again, and an append tells
+            logger.debug("%s", error)  # it is looked again
+            fault = error
         finally:
             for looker in lookers:
-                _tell(looker)
+                tell(looker, fault)
+        self._unread = str(fault) if fault else ""
 
     def _show(self, recorded: Recorded) -> None:
         self._views.apply(recorded)
@@ -245,8 +254,9 @@ class Writer:
         if not self._failing:
             logger.error("%s", error)
         self._failing = True
-        for pending in (*failed, *self._waiting.take_all()):
-            pending.tell(LogUnavailable(str(error)))
+        lookers, self._lookers = self._lookers, []
+        for waiting in (*(pending.answer for pending in (*failed, *self._waiting.take_all())), *lookers):
+            tell(waiting, LogUnavailable(str(error)))
         found: list[str] = []
         while not self._closing:
             await asyncio.sleep(RETRY_SECONDS)
@@ -282,8 +292,3 @@ class Writer:
             if show:
                 show(recorded)
         return run
-
-
-def _tell(looker: asyncio.Future[None]) -> None:
-    if not looker.done():
-        looker.set_result(None)

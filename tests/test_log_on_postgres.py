@@ -207,6 +207,31 @@ async def test_a_restart_of_the_database_is_waited_out(tmp_path: Path) -> None:
         await asyncio.to_thread(postgres.remove)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_an_idle_server_tells_that_its_database_is_away(tmp_path: Path) -> None:
+    """A run it has not heard of may be there: 503, not 404; nor is it ready, until the database is back."""
+    postgres = Postgres(find_programs())
+    postgres.create()
+    try:
+        postgres.start()
+        async with serving(write_project(tmp_path), db=new_database(postgres.url)) as client:
+
+            async def answered(path: str) -> int:
+                return (await client.http.get(path)).status_code
+
+            assert [await answered("/ready"), await answered("/results/run-20260101-000000-0000")] == [200, 404]
+            await asyncio.to_thread(postgres.stop)
+            assert await answered("/results/run-20260101-000000-0000") == 503
+            assert await answered("/ready") == 503
+            await asyncio.to_thread(postgres.start)
+            while await answered("/ready") == 503:
+                await asyncio.sleep(0.05)
+            assert await answered("/results/run-20260101-000000-0000") == 404
+    finally:
+        await asyncio.to_thread(postgres.remove)
+
+
 def test_commands_read_a_log_on_postgres(tmp_path: Path, db: PostgresUrl) -> None:
     """verify, replay, export, report and regrade take a URL where they take a file; backup says what to do instead."""
     run_id = record(write_project(tmp_path, examples=examples(3)), db)["run_id"]
