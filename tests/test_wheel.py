@@ -59,7 +59,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of an environment that holds the locked runtime dependencies and the wheel, no more."""
     folder = tmp_path_factory.mktemp("installed")
     copy_as_the_dockerfile_does(folder)
-    succeed(["./scripts/setup"], folder)
+    succeed(["./scripts/setup", "postgres"], folder)
+    succeed([folder / ".venv/bin/python", "-c", "import psycopg"], folder)
     uv = str(folder / ".tools/bin/uv")
     target = ["--quiet", "--offline", "--python", str(folder / ".venv/bin/python")]
     if (own_cache := folder / ".tools/cache").is_dir():  # setup makes one where HOME can't be written
