@@ -33,7 +33,7 @@ logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what fails here
 
 SHARES = "shares"
 HANDED_ON = "handed on"
-"""Where shares wait that a process left because it ended."""
+"""Where shares wait that no process has any more: the one that takes such a share resumes its run."""
 
 UNREACHABLE = (ConnectorException, psycopg.Error)
 """What is raised while the database is away, unless something else is said."""
@@ -128,10 +128,10 @@ class Engine:
             raise cause if isinstance(cause, psycopg.Error) else psycopg.Error(str(error)) from error
 
     async def hand_out_again(self, shares: Sequence[Share]) -> None:
-        """Hand out shares that may have been lost; where one waits already, or is worked on, nothing is done twice."""
+        """Hand out shares that nobody seems to have; where one waits already, or is worked on, nothing is done twice."""
         for share in shares:
             with suppress(AlreadyEnqueued):
-                await self._manager.defer_job_async(_job(share).evolve(queueing_lock=share.name))
+                await self._manager.defer_job_async(_job(share).evolve(queue=HANDED_ON, queueing_lock=share.name))
 
     async def waiting(self, most: int) -> list[int]:
         """How far the runs are of which shares wait that can be taken, the least far first."""
