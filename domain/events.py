@@ -4,7 +4,7 @@ Fields may be added, with a default; none is ever changed or removed: a log writ
 readable. Events ignore fields they don't know. The wire names stand in `TYPES`.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -21,8 +21,8 @@ FORMAT = 1
 """The number of the log's format; a program refuses one it does not know."""
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all events and their parts have in common."""
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What all events and their parts have in common. None is part of a cycle: the collector need not look at them."""
 
 
 class LogCreated(Fact, frozen=True, kw_only=True):
@@ -243,7 +243,7 @@ TYPES: dict[str, type[Event]] = {
 }
 
 
-class Recorded(NamedTuple):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event as it stands in the log. `at` is UTC with microseconds, `2026-03-15T14:30:22.123456Z`.
 
     `hash` is the chain's, 32 bytes.

@@ -32,13 +32,11 @@ class KeyedRuns:
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
-            case ExampleScored() | ExampleAnswered():  # nearly all events: they are told apart first
-                pass
             case Started(idempotency_key=str() as key, request_digest=digest):
                 self._runs.setdefault(key, KeyedRun(recorded.run_id, digest))
-            case (
-                Started() | ExamplesPinned() | Resumed() | CancelRequested() | Finished() | LogCreated() | LogAccepted()
-            ):
+            case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
+                pass
+            case Finished() | LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

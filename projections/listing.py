@@ -59,8 +59,6 @@ class Listing:
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event."""
         match recorded.event:
-            case ExampleScored() | ExampleAnswered():  # nearly all events: they are told apart first
-                pass
             case Started() as started:
                 if recorded.run_id in self._runs:
                     raise ValueError("a run starts once")
@@ -73,7 +71,9 @@ class Listing:
                 run.status, run.verdict, run.finished_at = status, verdict, recorded.at
                 for suite in (None, *run.suites):
                     self._ended[suite][status] += 1
-            case ExamplesPinned() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
+            case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
+                pass
+            case LogCreated() | LogAccepted():
                 pass
             case _:
                 assert_never(recorded.event)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from domain.events import LOG, Recorded
+from domain.events import LOG, ExampleAnswered, ExampleScored, Recorded
 from domain.impossible import IMPOSSIBLE, impossible
 from projections.idempotency import KeyedRuns
 from projections.listing import Listing
 from projections.progress import ProgressView
 from projections.results import Results
+
+_ASKED = frozenset({ExampleAnswered, ExampleScored})
+"""Nearly all events: those that neither the listing nor the keys have anything of."""
 
 
 class Views:
@@ -29,7 +32,7 @@ class Views:
 
     def apply(self, recorded: Recorded) -> None:
         """Take in the log's next event, a run's in their order; LogUnreadable for one that can't follow."""
-        self._fold(recorded, self._of_all)
+        self._fold(recorded, self._of_progress if type(recorded.event) in _ASKED else self._of_all)
         if recorded.run_id != LOG:
             for watch in self.watchers:
                 watch(recorded)

@@ -6,6 +6,7 @@ import pytest
 from given import HASH, START
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from run_events import answered, finished, graded, pinned, scored, started
 
 from domain.codec import encode
@@ -128,7 +129,7 @@ def test_a_run_ends_once() -> None:
     views.apply_end(first)
     views.apply_end(end)
     with pytest.raises(LogUnreadable, match=r"^event 3 \(run-1, version 3, finished\) can't follow"):
-        views.apply_end(end._replace(position=3, version=3))
+        views.apply_end(replace(end, position=3, version=3))
 
 
 def test_only_the_runs_looked_at_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
