@@ -135,6 +135,7 @@ DRIPS: dict[str, tuple[bytes, bytes, bytes]] = {
     "a chunked body": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", b"408"),
     "the size of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x", b"408"),
     "what follows the last chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n", b"408"),
+    "nothing after an answer": (GET, b"", b"200"),
     "blank lines after an answer": (GET, b"\r\n", b"200"),
     "a second head": (GET + b"GET /", b"x", b"200"),
 }

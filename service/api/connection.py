@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, NoReturn
 import httptools
 import msgspec
 import uvicorn
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -97,43 +96,45 @@ class Connection(HttpToolsProtocol):
         else:
             self._refuse(400, self._unserved or "this is not a request of HTTP/1.1")
 
-    def on_message_begin(self) -> None:
-        """Begin to count a head."""
-        self._head.begin()
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count what comes of a target."""
-        self._head.tell(len(url))
-        super().on_url(url)
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, with its colon, space and end of line. Blanks behind a value are no part of it (RFC 9112,
-        section 5.1), and the parser leaves them there.
+        """Take a header, without the blanks behind its value: they are no part of it (RFC 9112, section 5.1), and the
+        parser leaves them there.
         """
-        self._head.tell(len(name) + len(value) + 4)
-        super().on_header(name, value.rstrip(b" \t"))
-
-    def on_body(self, body: bytes) -> None:
-        """Count what comes of a body."""
-        self._received += len(body)
-        self._head.begin()
-        super().on_body(body)
+        name, value = name.lower(), value.rstrip(b" \t")
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the host that a target names in place of the header's (RFC 9112, section 3.2.2), and no more headers: to
         its own list uvicorn appends trailers, which a proxy that keeps out `Authorization` or `Host` may pass on.
         """
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
-            self._give_up("the only Transfer-Encoding is chunked")
+        self._head.end(self.url, self.headers)
+        for name, value in self.headers:
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                self._give_up("the only Transfer-Encoding is chunked")
         if not self.url.startswith(b"/"):
             self._take_host_of_target()
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
+        if not self.pipeline:
+            self._answering = self.cycle
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+    def on_body(self, body: bytes) -> None:
+        """Count what comes of a body."""
+        self._received += len(body)
+        self._head.pause()
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; unlike uvicorn set no timer for one that does not come: `check` looks at it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._answering, app = self.pipeline.pop()
+            self._start_asgi_task(self._answering, app)
 
     def check(self, now: float, deadlines: Deadlines) -> None:
         """Close where the client has been too slow; `now` is the loop's time."""

@@ -121,10 +121,12 @@ def _fingerprint(secret: bytes) -> bytes:
 
 def _unmet(headers: Headers) -> Problem | None:
     """What a request wants of the server, or does to its body, that there is not."""
-    if any(value.lower() != b"100-continue" for value in headers.get(b"expect", ())):
-        return http_problem(417, "the only expectation is 100-continue")
-    if any(value.lower() not in (b"", b"identity") for value in headers.get(b"content-encoding", ())):
-        return http_problem(415, "a request body may not be compressed: leave out Content-Encoding")
+    for value in headers.get(b"expect", ()):
+        if value.lower() != b"100-continue":
+            return http_problem(417, "the only expectation is 100-continue")
+    for value in headers.get(b"content-encoding", ()):
+        if value.lower() not in (b"", b"identity"):
+            return http_problem(415, "a request body may not be compressed: leave out Content-Encoding")
     return None
 
 
@@ -132,8 +134,10 @@ def _collect(scope: Scope) -> Headers:
     """Take what is looked at here; ASGI has names in lower case."""
     headers: Headers = {}
     for name, value in scope["headers"]:
-        if name in _LOOKED_AT:
-            headers.setdefault(name, []).append(value)
+        if name in headers:
+            headers[name].append(value)
+        elif name in _LOOKED_AT:
+            headers[name] = [value]
     return headers
 
 

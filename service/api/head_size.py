@@ -1,45 +1,45 @@
 """How large the head of a request may be."""
 
+from collections.abc import Sequence
+
 HEAD_BYTES = 65_536
-PIECE = 16_384  # bytes of an unfinished line that may be taken above the limit
+PIECE = 16_384  # bytes of an unfinished head that may be taken above the limit
 
 
 class HeadTooLarge(Exception):
-    """A head, or the trailers of a body, are over the limit."""
+    """A head is over the limit."""
 
 
 class HeadSize:
-    """Counts a head, or the trailers of a body, while it comes.
+    """Counts a head, or the trailers of a body, while it comes: what the parser was fed since something else ended.
 
-    The parser tells a header when it is whole and until then holds what came of it: that is counted by the pieces
-    that it was fed without telling anything.
+    That is a little more than it has, and goes without a look at each header: a head is counted by itself only when it
+    is whole, and may be over the limit.
     """
 
     def __init__(self) -> None:
-        self._told = 0
-        self._untold = 0
-        self._quiet = True
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it is over the limit."""
-        return self._told + self._untold > HEAD_BYTES
-
-    def begin(self) -> None:
-        """Count anew: a head begins, or something came that is no part of one."""
-        self._told = self._untold = 0
-        self._quiet = False
-
-    def tell(self, size: int) -> None:
-        """Count bytes that the parser told; HeadTooLarge."""
-        self._told += size
-        self._untold = 0
-        self._quiet = False
-        if self.is_over:
-            raise HeadTooLarge
+        self.is_over = False
+        self._fed = 0
+        self._paused = False
 
     def feed(self, size: int) -> None:
-        """Count a piece that the parser was fed."""
-        if self._quiet:
-            self._untold += size
-        self._quiet = True
+        """Count a piece that the parser was fed, unless something ended in it."""
+        self._fed = 0 if self._paused else self._fed + size
+        self._paused = False
+        if self._fed > HEAD_BYTES + PIECE:
+            self.is_over = True
+
+    def pause(self) -> None:
+        """Count anew from the next piece on: something came that is no part of a head."""
+        self._paused = True
+
+    def end(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Count a whole head, a header with its colon, space and end of line; HeadTooLarge."""
+        self._paused = True
+        if self._fed and _size(target, headers) > HEAD_BYTES:
+            self.is_over = True
+            raise HeadTooLarge
+
+
+def _size(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> int:
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)

@@ -48,7 +48,7 @@ class Polls:
         if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
             return None
         path = scope["path"]
-        if not path.startswith(PATH) or any(name == b"if-none-match" for name, _ in scope["headers"]):
+        if not path.startswith(PATH) or b"if-none-match" in dict(scope["headers"]):
             return None
         run_id = path[len(PATH) :]
         result = self._api.views.results.get(run_id)
