@@ -136,8 +136,10 @@ async def open_service(
             transport = Transport()
             stack.push_async_callback(transport.aclose)
             send = transport.send
+        paces = await _open_paces(settings, stack)
         results = ResultReader(log, views)
-        world = _make_world(settings, log, writer, measures, OldRuns(log, results, settings.find_log), send, draw)
+        old_runs = OldRuns(log, results, settings.find_log)
+        world = _make_world(settings, log, writer, measures, old_runs, paces, send, draw)
         if isinstance(settings.db, PostgresUrl):
             work = await _share(settings.db, settings, world, stack)
         else:
@@ -147,12 +149,24 @@ async def open_service(
         yield service
 
 
+async def _open_paces(settings: Settings, stack: AsyncExitStack) -> Paces:
+    """Processes that write one log share the paces of services."""
+    if not isinstance(settings.db, PostgresUrl):
+        return Paces(settings.environment)
+    from service.execution.shared_paces import SharedPaces
+
+    paces = await SharedPaces.open(settings.db, settings.environment, secrets.token_hex(8))
+    stack.push_async_callback(paces.close)
+    return paces
+
+
 def _make_world(
     settings: Settings,
     log: EventLog,
     writer: Writer,
     measures: Measures,
     old_runs: OldRuns,
+    paces: Paces,
     send: Send,
     draw: Callable[[int], int],
 ) -> World:
@@ -162,7 +176,7 @@ def _make_world(
         old_runs=old_runs,
         slots=CallSlots(settings.limits.model_calls),
         measures=measures,
-        paces=Paces(settings.environment),
+        paces=paces,
         send=send,
         environment=settings.environment,
         root=settings.root,

@@ -47,6 +47,7 @@ def test_every_import_contract_is_kept() -> None:
         ("projections/planted.py", "from time import time"),
         ("domain/planted.py", "import sqlite3"),
         ("service/log/planted.py", "import psycopg"),
+        ("service/sharing/planted.py", "import service.execution"),
         ("service/execution/planted.py", "from procrastinate import App"),
     ],
 )

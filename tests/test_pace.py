@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiolimiter import AsyncLimiter
+from paced import Service
 from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, FakeModel, serving
 
@@ -20,45 +22,6 @@ from service.execution.queue import Limits
 OVERLOADED = ModelError("429", retry=True, overloaded=True)
 BROKEN = ModelError("500", retry=True)
 HERE, THERE = "http://model.test/v1", "http://model.test/v2"
-
-
-class Service:
-    """A service asked through a pace; calls wait in it until a test ends them."""
-
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
-        self.inside: list[asyncio.Future[None]] = []
-        self._calls: list[asyncio.Task[None]] = []
-
-    async def begin(self, count: int, run_id: str = "a") -> None:
-        """Let so many calls come; those that may are inside."""
-        self._calls += [asyncio.create_task(self._call(run_id)) for _ in range(count)]
-        await settle()
-
-    async def end(self, count: int, error: ModelError | None = None) -> None:
-        """End the oldest calls inside, all at once: with an answer, or with this error."""
-        ending, self.inside = self.inside[:count], self.inside[count:]
-        for call in ending:
-            call.set_exception(error) if error else call.set_result(None)
-        await settle()
-
-    async def leave(self) -> None:
-        """End everything."""
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
-
-    async def _call(self, run_id: str) -> None:
-        async with self.pace.call(run_id):
-            answer = asyncio.get_running_loop().create_future()
-            self.inside.append(answer)
-            await answer
-
-
-async def settle() -> None:
-    """Let everything happen that can happen."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_there_is_no_limit_until_the_service_complains() -> None:
@@ -182,7 +145,7 @@ async def test_a_lowered_limit_is_shared_fairly_between_runs() -> None:
 
 async def test_requests_per_minute_come_one_by_one() -> None:
     """1,200 a minute is one every 50 ms, from the first on: no burst, also after a pause."""
-    pace = Pace(1200, adaptive=True)
+    pace = Pace(AsyncLimiter(1, 0.05), adaptive=True)
     began: list[float] = []
 
     async def call() -> None:

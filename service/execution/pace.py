@@ -6,6 +6,7 @@ Shared by all runs that use the same endpoint with the same key.
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
@@ -18,21 +19,32 @@ FALL = 0.5
 """What a limit is multiplied with when the service says that it has too much to do."""
 
 
-class Load:
+class Limiter(Protocol):
+    """Requests per minute."""
+
+    async def acquire(self) -> None:
+        """Wait for a turn."""
+
+
+class Load(CallSlots):
     """The calls in flight at one service, and how often their limit has fallen."""
 
-    def __init__(self) -> None:
-        self.slots = CallSlots(math.inf)
+    def __init__(self, limit: float = math.inf) -> None:
+        super().__init__(limit)
         self.falls = 0
 
     def fall(self) -> None:
         """Halve what is in flight."""
         self.falls += 1
-        self.slots.limit = max(1.0, math.floor(min(self.slots.limit, self.slots.used) * FALL))
+        self.limit = max(1.0, math.floor(min(self.limit, self.used) * FALL))
 
     def recover(self) -> None:
         """Grow by one for a round of answers."""
-        self.slots.limit += 1 / self.slots.limit
+        self.limit += 1 / self.limit
+
+    def lease(self) -> int:
+        """Number the lease that what is held belongs to: within one process, there is only one."""
+        return 0
 
 
 class Pace:
@@ -43,15 +55,15 @@ class Pace:
     all that ask the same service.
     """
 
-    def __init__(self, requests_per_minute: float | None, *, adaptive: bool, load: Load | None = None) -> None:
+    def __init__(self, limiter: Limiter | None, *, adaptive: bool, load: Load | None = None) -> None:
         self._load = load or Load()
         self._adaptive = adaptive
-        self._limiter = AsyncLimiter(1, 60 / requests_per_minute) if requests_per_minute else None
+        self._limiter = limiter
 
     @property
     def limit(self) -> float:
         """How many calls there may be in flight now."""
-        return self._load.slots.limit
+        return self._load.limit
 
     def call(self, run_id: str) -> "_Turn":
         """Wait for a turn and hold it around one attempt; how the attempt ends moves the limit."""
@@ -59,13 +71,9 @@ class Pace:
 
     async def acquire(self, run_id: str) -> int:
         """Wait for a turn; what it gives is to be told when the turn ends."""
-        await self._load.slots.acquire(run_id)
-        if self._limiter:
-            try:
-                await self._limiter.acquire()
-            except BaseException:
-                self._load.slots.release(run_id)
-                raise
+        await self._load.acquire(run_id)
+        if self._limiter and not await self._within_lease(self._limiter, run_id):
+            return await self.acquire(run_id)
         return self._load.falls
 
     def release(self, run_id: str, falls: int, error: BaseException | None) -> None:
@@ -74,7 +82,19 @@ class Pace:
             self._load.recover()
         elif isinstance(error, ModelError) and error.overloaded and self._adaptive and falls == self._load.falls:
             self._load.fall()
-        self._load.slots.release(run_id)
+        self._load.release(run_id)
+
+    async def _within_lease(self, limiter: Limiter, run_id: str) -> bool:
+        lease = self._load.lease()
+        try:
+            await limiter.acquire()
+        except BaseException:
+            self._load.release(run_id)
+            raise
+        if self._load.lease() != lease:
+            self._load.release(run_id)
+            return False
+        return True
 
 
 class _Turn:
@@ -94,12 +114,17 @@ class _Turn:
         self._pace.release(self._run_id, self._falls, error)
 
 
+Service = tuple[str, str]
+"""An endpoint, and the account that asks it."""
+
+
 class Paces:
-    """The paces of all models in use. Those with one endpoint and key share their load, and a rate that is the same."""
+    """The paces of all models in use. Those with one endpoint and account share their load, and equal rates."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._loads: dict[tuple[str, str], Load] = {}
+        self._loads: dict[Service, Load] = {}
+        self._limiters: dict[tuple[Service, float], Limiter] = {}
         self._paces: dict[tuple[object, ...], Pace] = {}
 
     def of(self, model: Model) -> Pace | None:
@@ -110,9 +135,30 @@ class Paces:
         service = (self._expanded(endpoint), self._identity(model))
         key = (service, model.requests_per_minute, model.adaptive)
         if key not in self._paces:
-            load = self._loads.setdefault(service, Load())
-            self._paces[key] = Pace(model.requests_per_minute, adaptive=model.adaptive, load=load)
+            limiter = self._limiter(service, model.requests_per_minute)
+            self._paces[key] = Pace(limiter, adaptive=model.adaptive, load=self._load(service))
         return self._paces[key]
+
+    def make_load(self, service: Service) -> Load:
+        """Begin to count the calls in flight at a service."""
+        return Load()
+
+    def make_limiter(self, service: Service, requests_per_minute: float) -> Limiter:
+        """Begin to give turns, evenly spaced."""
+        return AsyncLimiter(1, 60 / requests_per_minute)
+
+    def _load(self, service: Service) -> Load:
+        if service not in self._loads:
+            self._loads[service] = self.make_load(service)
+        return self._loads[service]
+
+    def _limiter(self, service: Service, requests_per_minute: float | None) -> Limiter | None:
+        if requests_per_minute is None:
+            return None
+        key = (service, requests_per_minute)
+        if key not in self._limiters:
+            self._limiters[key] = self.make_limiter(service, requests_per_minute)
+        return self._limiters[key]
 
     def _identity(self, model: HttpModel | OpenAIModel) -> str:
         """Tell whose account is used, without keeping the key."""

@@ -1,1 +1,3 @@
-"""What processes share beside the log, where it is on PostgreSQL: who works on which part of a run."""
+"""What processes share beside the log, where it is on PostgreSQL: who works on which part of a run, and how
+fast services are asked.
+"""

@@ -45,7 +45,8 @@ async def _make(connection: AsyncConnection, address: PostgresUrl) -> None:
     if not there:
         await connection.execute("CREATE SCHEMA matchspec_work")
         await connection.execute(SchemaManager.get_schema().encode())
-        await connection.execute(files("service.sharing").joinpath("schema.sql").read_bytes())
+        for name in ("schema.sql", "paces.sql"):
+            await connection.execute(files("service.sharing").joinpath(name).read_bytes())
         await connection.execute(f"COMMENT ON SCHEMA matchspec_work IS '{MARKER}'".encode())
 
 
