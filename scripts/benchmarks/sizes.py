@@ -20,13 +20,15 @@ class Case(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Counts. `appended` has the events for so many producers, `replayed` a log's runs and the scores in each, `listed`
-    the runs of a listing, `watched` the examples of a run that is polled, `calls` those of the client alone.
+    """Counts. `appended` has the events for so many producers, `shared` those that several processes append to one log,
+    four times the examples of a run there, `replayed` a log's runs and the scores in each, `listed` the runs of a
+    listing, `watched` the examples of a run that is polled, `calls` those of the client alone.
     """
 
     cases: tuple[Case, ...]
     memory: tuple[int, ...]
     appended: dict[int, int]
+    shared: int
     replayed: tuple[int, int]
     listed: int
     document: int
@@ -49,6 +51,7 @@ FULL = Sizes(
     cases=tuple(case for case in _cases(2_000, 10_000) if case != LONG_CASE),
     memory=(10_000, 100_000),
     appended={1: 3_000, 32: 60_000, 256: 150_000},
+    shared=60_000,
     replayed=(2_000, 498),
     listed=100_000,
     document=10_000,
@@ -62,6 +65,7 @@ QUICK = Sizes(
     cases=tuple(case for case in _cases(2_000) if case.concurrency > 1),
     memory=(10_000,),
     appended={1: 1_000, 32: 20_000, 256: 50_000},
+    shared=20_000,
     replayed=(200, 498),
     listed=10_000,
     document=10_000,
@@ -74,6 +78,7 @@ TINY = Sizes(
     cases=(Case(40, 8, 5), Case(40, 8, 0)),
     memory=(40,),
     appended={4: 40},
+    shared=1_024,
     replayed=(3, 4),
     listed=20,
     document=40,
