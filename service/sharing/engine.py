@@ -128,7 +128,7 @@ class Engine:
             raise cause if isinstance(cause, psycopg.Error) else psycopg.Error(str(error)) from error
 
     async def hand_out_again(self, shares: Sequence[Share]) -> None:
-        """Hand out shares that nobody seems to have; where one waits already, or is worked on, nothing is done twice."""
+        """Hand out shares that nobody seems to have; one that waits already, or is worked on, is not done twice."""
         for share in shares:
             with suppress(AlreadyEnqueued):
                 await self._manager.defer_job_async(_job(share).evolve(queue=HANDED_ON, queueing_lock=share.name))
