@@ -90,6 +90,17 @@ async def test_workers_share_a_run_within_its_concurrency(tmp_path: Path, db: Po
     assert verify_log(db).breaks == []
 
 
+async def test_a_start_and_its_shares_are_one_transaction(tmp_path: Path, db: PostgresUrl) -> None:
+    """PostgreSQL wrote `started` and all shares of the run in the same transaction: neither is ever there alone."""
+    config = write_project(tmp_path, examples=examples(40), model=HTTP, harness={"concurrency": 10})
+    async with serving(config, db=db, limits=API_ONLY) as server:
+        await server.start()
+    started = run_sql(db, "SELECT xmin::text FROM matchspec.events WHERE type = 'started'")
+    handed_out = run_sql(db, "SELECT xmin::text FROM matchspec_work.procrastinate_jobs")
+    assert len(handed_out) == 3  # ten calls at once, four to a share
+    assert {*started} == {*handed_out}
+
+
 async def test_a_requests_concurrency_bounds_all_harnesses_and_workers(tmp_path: Path, db: PostgresUrl) -> None:
     """`concurrency: 3` of a request: three calls at once, whoever makes them, over both harnesses."""
     for name in ("a", "b"):
