@@ -146,6 +146,26 @@ def test_an_example_opens_to_its_texts_and_scores(browser: Browser, model: Model
         expect(dialog).to_have_count(0)
 
 
+def test_an_open_example_has_an_address(browser: Browser, model: Model, tmp_path: Path) -> None:
+    """Whoever gets the address sees the same example, also where it is no line that is shown; closed, it is gone."""
+    config = write_slow_project(tmp_path, model, concurrency=40)
+    with Server(config) as server, visiting(browser, server.url) as visit:
+        run_id = server.start_run(suite="qa")
+        server.result(run_id)
+        visit.go(f"#/run/{run_id}")
+        visit.page.locator(".all .line").first.click()
+        visit.page.keyboard.press("ArrowRight")
+        heading = visit.page.get_by_role("dialog").get_by_role("heading", level=2)
+        expect(heading).to_have_text("ex-1")
+        address = visit.page.url
+        visit.page.keyboard.press("Escape")
+        expect(visit.page).to_have_url(re.compile(f"#/run/{run_id}$"))
+        expect(heading).to_have_count(0)
+        with visiting(browser, server.url) as other:
+            other.page.goto(address)
+            expect(other.page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text("ex-1")
+
+
 def test_a_run_as_of_an_event(browser: Browser, model: Model, tmp_path: Path) -> None:
     """`at` in the address shows what there was then, and one click what there is now."""
     config = write_slow_project(tmp_path, model, concurrency=1)

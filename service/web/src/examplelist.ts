@@ -77,6 +77,12 @@ export class ExampleList {
     return places[0] === place ? examples[0] : undefined;
   }
 
+  /** The line of an example that may not have been read yet. */
+  async brief(place: string): Promise<Brief | undefined> {
+    const example = await this.whole(place);
+    return example && shorten(example, place);
+  }
+
   async #go(): Promise<void> {
     this.#busy = true;
     try {

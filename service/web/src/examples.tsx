@@ -25,7 +25,8 @@ interface Props {
 export function ExampleTable({ run, place, at, version }: Props) {
   const filters = readFilters(place);
   const list = useList(run.run_id, filters, at, version);
-  const [opened, setOpened] = useState<Brief>();
+  const opened = useOpened(list, place.query.example);
+  const open = (brief: Brief | undefined) => setQuery(place, { example: brief?.place });
   const line = opened ? list.find(opened.place) : -1;
   const filtered = Object.keys(filters).length > 0;
   const total = list.complete ? list.briefs.length : Math.max(list.briefs.length, filtered ? 0 : expected(run));
@@ -39,16 +40,16 @@ export function ExampleTable({ run, place, at, version }: Props) {
       {list.complete && total === 0 ? (
         <Note title={filtered ? "No example matches." : "No example is recorded yet."} />
       ) : (
-        <Lines list={list} total={total} open={(index) => setOpened(list.briefs[index])} />
+        <Lines list={list} total={total} open={(index) => open(list.briefs[index])} />
       )}
       {opened && (
         <ExampleDialog
           run={run}
           list={list}
-          brief={list.briefs[line] ?? opened}
+          brief={opened}
           place={`${line < 0 ? "…" : count(line + 1)} of ${list.complete ? count(list.briefs.length) : "…"}`}
-          move={(step) => line >= 0 && setOpened(list.briefs[line + step] ?? opened)}
-          close={() => setOpened(undefined)}
+          move={(step) => line >= 0 && open(list.briefs[line + step] ?? opened)}
+          close={() => open(undefined)}
         />
       )}
       {place.query.text && !list.complete && list.briefs.length === 0 && (
@@ -58,6 +59,21 @@ export function ExampleTable({ run, place, at, version }: Props) {
       )}
     </section>
   );
+}
+
+/** The example that the address names: of the lines that are there, or read by itself; the last one known of it. */
+function useOpened(list: ExampleList, place: string | undefined): Brief | undefined {
+  const [read, setRead] = useState<Brief>();
+  const found = place === undefined ? undefined : list.briefs[list.find(place)];
+  const there = found !== undefined;
+  useEffect(() => {
+    if (found) setRead(found);
+    if (place === undefined || found) return;
+    let looked = true;
+    list.brief(place).then((brief) => looked && setRead(brief), () => undefined);
+    return () => void (looked = false);
+  }, [list, place, there]);
+  return found ?? (read?.place === place ? read : undefined);
 }
 
 /** How many examples a run has, as far as its rows tell. */
