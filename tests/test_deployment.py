@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from app_routes import paths
@@ -24,7 +23,6 @@ COMPOSE, KUBERNETES = ROOT / "deploy/compose.yaml", ROOT / "deploy/kubernetes.ya
 OF_LIBPQ = {"PGPASSWORD"}
 PORT = 8090
 SECRETS = {"PGPASSWORD", "MATCHSPEC_API_KEY", "POSTGRES_PASSWORD"}
-WORKER = click.Command("worker", params=[click.Option(["--concurrency"], type=int)])
 
 
 def services() -> dict[str, Fields]:
@@ -78,13 +76,12 @@ def test_the_file_is_valid(file: Path, checked: Check, tmp_path: Path) -> None:
 
 def test_commands_are_ours() -> None:
     """Each names a command of the program, with options and values that it takes."""
-    commands = {"worker": WORKER, **main.commands}
     for container in (*our_services().values(), *containers()):
         program, name, *arguments = container["command"]
         assert program == "matchspec"
-        commands[name].make_context(name, list(arguments))
+        main.commands[name].make_context(name, list(arguments))
         if name == "serve":
-            assert arguments == ["--host", "0.0.0.0", "--port", str(PORT)]
+            assert arguments == ["--host", "0.0.0.0", "--port", str(PORT), "--max-model-calls", "0"]
 
 
 def test_variables_are_read_and_secrets_are_elsewhere() -> None:

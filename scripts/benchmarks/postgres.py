@@ -27,10 +27,11 @@ PROCESSES = (1, 2, 4)
 PRODUCERS = 256
 AT_ONCE = 256
 
-WORKERS = (0,)
-"""So many processes carry a run beside the server; without one the server does."""
+RUN_SHARES = {500: 20, 50: 4, 0: 4}
+"""A run's examples are this part of the events that are appended, by the milliseconds that the model takes."""
 
-WORKER = ("worker", "--concurrency", "64")
+WORKERS = (0, 1, 2, 4)
+"""So many processes work on a run, each with a part of the calls, and the server does not; without one it does."""
 
 
 class Appended(NamedTuple):
@@ -91,13 +92,13 @@ def measure_order(setting: Setting, url: str) -> Figure:
 
 def measure_runs(setting: Setting, url: str) -> Iterator[Figure]:
     """A run whose log is on PostgreSQL, carried by so many workers, beside one server with its log in a file."""
-    for latency in (50, 0):
-        case = Case(setting.sizes.shared // 4, AT_ONCE, latency)
+    for latency, share in RUN_SHARES.items():
+        case = Case(setting.sizes.shared // (4 * share) * 4, AT_ONCE, latency)
         with model_server(setting.folder, latency) as model:
             for workers in WORKERS:
                 sides = (partial(run, setting.folder, base, model.port, case, workers) for base in (url, None))
                 ours, file = alternate(setting.rounds, *sides)
-                by = f"{workers} workers" if workers else "a server"
+                by = f"{workers} worker{'s' * (workers > 1)}" if workers else "a server"
                 yield Figure(f"postgres, {case}, {by}: examples, beside a file", "examples/s", ours, file)
                 setting.asked.note_calls(max(*ours, *file))
 
@@ -119,9 +120,14 @@ def run(folder: Path, url: str | None, model_port: int, case: Case, workers: int
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
         write_project(home, model_port, case.examples, case.concurrency)
-        db = create_database(url, "bench") if url else str(home / "log.db")
-        worker = matchspec_command(*WORKER, "--config", str(home / "matchspec.yml"), "--db", db)
-        with matchspec(home, db) as server, started([worker] * (workers if url else 0), home):
+        if not url:
+            with matchspec(home) as server:
+                return case.examples / run_on(server, case).wall
+        db = create_database(url, "bench")
+        concurrency = ("--concurrency", str(AT_ONCE // max(WORKERS)))
+        worker = matchspec_command("worker", "--config", str(home / "matchspec.yml"), "--db", db, *concurrency)
+        options = ("--max-model-calls", "0") if workers else ()
+        with matchspec(home, db, *options) as server, started([worker] * workers, home, "working"):
             return case.examples / run_on(server, case).wall
 
 

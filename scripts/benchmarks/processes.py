@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from live_server import SCRIPTS, BrokenError, Document, ask, free_port, matchspec_serve, running
+from live_server import SCRIPTS, START_SECONDS, BrokenError, Document, ask, free_port, matchspec_serve, running
 
 KEY = "benchmark"
 
@@ -33,9 +33,9 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def matchspec(home: Path, db: str | None = None) -> Iterator[Served]:
+def matchspec(home: Path, db: str | None = None, *options: str) -> Iterator[Served]:
     """`matchspec serve` over the project in a folder, with a key, for a block; its log is there, or in `db`."""
-    command = matchspec_serve(home / "matchspec.yml", port := free_port(), "--db", db or str(home / "log.db"))
+    command = matchspec_serve(home / "matchspec.yml", port := free_port(), "--db", db or str(home / "log.db"), *options)
     with _serving("matchspec serve", command, port, home, MATCHSPEC_API_KEY=KEY) as served:
         yield served
 
@@ -65,18 +65,23 @@ def _serving(name: str, command: list[str], port: int, folder: Path, **variables
 
 
 @contextlib.contextmanager
-def started(commands: Sequence[Sequence[str]], folder: Path, **variables: str) -> Iterator[list[int]]:
-    """Programs that go on until the block ends; gives their process ids."""
+def started(commands: Sequence[Sequence[str]], folder: Path, ready: str) -> Iterator[None]:
+    """Programs that go on until the block ends, which begins when each has printed a word. They see no MATCHSPEC_."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MATCHSPEC_")}
+    said = [folder / f"program-{number}.log" for number in range(len(commands))]
     with contextlib.ExitStack() as stack:
         processes = []
-        for number, command in enumerate(commands):
-            said = stack.enter_context((folder / f"program-{number}.log").open("wb"))
-            process = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder, env=os.environ | variables)
+        for command, path in zip(commands, said, strict=True):
+            log = stack.enter_context(path.open("wb"))
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
             processes.append(stack.enter_context(process))
             stack.callback(process.terminate)
-        yield [process.pid for process in processes]
-        if any(process.poll() is not None for process in processes):
-            raise BrokenError(f"a program of {folder} stopped by itself: {' '.join(commands[0])}")
+        until = time.monotonic() + START_SECONDS
+        while not all(ready in path.read_text() for path in said):
+            if time.monotonic() > until or any(process.poll() is not None for process in processes):
+                raise BrokenError("a program does not start:\n" + "\n".join(path.read_text() for path in said))
+            time.sleep(0.02)
+        yield
 
 
 def get(path: str) -> bytes:

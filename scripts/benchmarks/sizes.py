@@ -21,8 +21,8 @@ class Case(NamedTuple):
 
 class Sizes(NamedTuple):
     """Counts. `appended` has the events for so many producers, `shared` those that several processes append to one log,
-    four times the examples of a run there, `replayed` a log's runs and the scores in each, `listed` the runs of a
-    listing, `watched` the examples of a run that is polled, `calls` those of the client alone.
+    `replayed` a log's runs and the scores in each, `listed` the runs of a listing, `watched` the examples of a run that
+    is polled, `calls` those of the client alone.
     """
 
     cases: tuple[Case, ...]
