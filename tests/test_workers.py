@@ -240,6 +240,19 @@ async def test_shares_that_were_lost_are_handed_out_again(
     assert len(scored_ids(db, run_id)) == 20
 
 
+async def test_a_model_that_takes_its_time_is_no_loss(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes a run over whose calls take long, though one of its two shares ends before the other's last call."""
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(keeper, "SILENT_SECONDS", 0.3)
+    config = write_project(tmp_path, examples=examples(9), model=HTTP, harness={"concurrency": 8})
+    async with at_work(config, db, [Slow(1.2), Slow(1.2)]) as server:
+        run_id = await server.start()
+        assert (await server.over(run_id))["status"] == "passed"
+    assert types_of(db, run_id) == ["started", *["example_scored"] * 9, "finished"]
+
+
 async def test_a_run_whose_workers_crash_again_and_again_is_given_up(
     tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

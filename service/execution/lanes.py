@@ -14,6 +14,10 @@ class Lane:
         self.workers = workers
         self._jobs = deque(jobs)
 
+    async def is_left(self) -> bool:
+        """Whether there is an example to take."""
+        return any([await job.rows.is_left() for job in self._jobs])
+
     async def take(self) -> tuple[Job, AskedRow] | None:
         """Take the next example of the harness whose turn it is; None when none is left."""
         while self._jobs:

@@ -59,11 +59,15 @@ class Rows:
 
     async def take(self) -> AskedRow | None:
         """Take the next asking; None when there is none left."""
+        return self._ready.popleft() if await self.is_left() else None
+
+    async def is_left(self) -> bool:
+        """Whether there is an asking to take."""
         while not self._ready:
             async with self._reading:
                 if not self._ready and not await self._read_block():
-                    return None
-        return self._ready.popleft()
+                    return False
+        return True
 
     async def _read_block(self) -> bool:
         if not self._blocks:

@@ -57,10 +57,10 @@ class ShareRunner(Carrier):
 
     async def _ask_and_grade(self, plan: Plan) -> None:
         async with self._opened.open(self._run_id, self._run, plan) as jobs:
-            if self._resumes:
-                await self._resume()
             own = [job for job in jobs if self._share.harness in {None, (job.suite, job.harness)}]
             lane = Lane([await cut_job(job, self._run, self._share) for job in own], self._share.calls)
+            if self._resumes and await lane.is_left():
+                await self._resume()
             async with asyncio.TaskGroup() as workers:
                 for _ in range(lane.workers):
                     workers.create_task(work_lane(self._world, self._run_id, lane, self._leaving))
