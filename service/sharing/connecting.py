@@ -10,8 +10,11 @@ from domain.errors import LogUnavailable, LogUnreadable
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import connect, lock_key, unavailable
 
-SETTINGS = "SET search_path = matchspec_work; SET synchronous_commit = off"
-"""Of each connection; what would be lost in a crash is handed out anew."""
+SETTINGS = """
+SET search_path = matchspec_work;
+SET synchronous_commit = off; -- what would be lost in a crash is handed out anew
+SET idle_in_transaction_session_timeout = '10s' -- whoever is frozen while others wait for it loses its turn
+"""
 
 MARKER = "matchspec work 1, procrastinate 3.10"
 """The comment of the schema, which tells what made its tables."""

@@ -86,7 +86,7 @@ class Engine:
         self._manager = self._app.job_manager = PatientManager(connector)
         self._manager.on_late = self._let_go
         self._connector = connector
-        self._task = self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
+        self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
         self._at_work: dict[int, Share] = {}
         self._worker: asyncio.Task[None] | None = None
 
@@ -195,6 +195,11 @@ class Engine:
         self._at_work[number] = taken.share
         try:
             outcome = await self._take(taken)
+        except UNREACHABLE:
+            raise
+        except Exception:
+            logger.exception("a share of run %s could not be worked on; it is given back", taken.share.run_id)
+            raise
         finally:
             del self._at_work[number]
         if outcome is not None:
