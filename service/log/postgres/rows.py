@@ -31,13 +31,15 @@ class PostgresRows(Rows):
         await self._connection.close()
 
     async def read(self, query: str, *parameters: object) -> list[Any]:
-        """Read rows. LogUnreadable where the database holds no log."""
-        async with self._connecting:
-            if self._connection.closed:
-                self._connection = await open_reading(self._address)
+        """Read rows; again where the connection turns out to be one that was cut off. LogUnreadable without a log."""
         try:
-            cursor = await self._connection.execute(to_postgres(query).encode(), parameters, binary=True)
-            return await cursor.fetchall()
+            connection = await self._connected()
+            try:
+                return await _read(connection, query, parameters)
+            except psycopg.OperationalError:
+                if not connection.closed:
+                    raise
+            return await _read(await self._connected(), query, parameters)
         except psycopg.errors.UndefinedTable as error:
             raise LogUnreadable(f"{self._address} holds no event log") from error
         except psycopg.Error as error:
@@ -46,6 +48,17 @@ class PostgresRows(Rows):
     async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
         """Read events in the order of their positions: none beyond that which fills a page."""
         return await self.read(page_query(query), *parameters, page_bytes)
+
+    async def _connected(self) -> AsyncConnection:
+        async with self._connecting:
+            if self._connection.closed:
+                self._connection = await open_reading(self._address)
+            return self._connection
+
+
+async def _read(connection: AsyncConnection, query: str, parameters: Sequence[object]) -> list[Any]:
+    cursor = await connection.execute(to_postgres(query).encode(), parameters, binary=True)
+    return await cursor.fetchall()
 
 
 def page_query(query: str) -> str:
