@@ -24,6 +24,18 @@ pytestmark = pytest.mark.xdist_group("postgres")
 DIE = "UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'"
 """Take every share, as a worker that is gone before it gives a sign of life."""
 
+GIVE_UNHEARD = [
+    """
+    CREATE FUNCTION give() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+        NEW.status = 'doing';
+        SELECT id INTO NEW.worker_id FROM matchspec_work.procrastinate_workers;
+        RETURN NEW;
+    END$$
+    """,
+    "CREATE TRIGGER give BEFORE INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION give()",
+]
+"""Give shares to the one worker that there is, which hears nothing of it."""
+
 API_ONLY = Limits(model_calls=0)
 
 
@@ -238,6 +250,21 @@ async def test_shares_that_were_lost_are_handed_out_again(
         async with serving(config, FakeModel(), db=db):
             assert (await server.over(run_id))["status"] == "passed"
     assert len(scored_ids(db, run_id)) == 20
+
+
+async def test_a_share_that_its_process_does_not_know_of_is_given_back(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that lives has a share by the tables, but the answer that said so was lost: it is taken again."""
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.1)
+    config = write_project(tmp_path, examples=examples(3), model=HTTP)
+    async with at_work(config, db, [FakeModel()]) as server:
+        while not run_sql(db, "SELECT id FROM matchspec_work.procrastinate_workers"):
+            await asyncio.sleep(0.01)
+        run_sql(db, "SET search_path = matchspec_work", *GIVE_UNHEARD)
+        document = await server.run()
+    assert document["status"] == "passed"
+    assert types_of(db, document["run_id"]) == ["started", *["example_scored"] * 3, "finished"]
 
 
 async def test_a_model_that_takes_its_time_is_no_loss(

@@ -71,6 +71,7 @@ class Keeper:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self._hand_on_of_dead()
+                await self._engine.give_back_strays()
                 await self._make_way()
                 await self._hand_out_lost()
             except (LogError, RunClosed, *UNREACHABLE) as error:

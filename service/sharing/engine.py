@@ -88,6 +88,7 @@ class Engine:
         self._connector = connector
         self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
         self._at_work: dict[int, Share] = {}
+        self._strays: set[int] = set()
         self._worker: asyncio.Task[None] | None = None
 
     @classmethod
@@ -144,7 +145,7 @@ class Engine:
         return {job.id: _share(job) for job in jobs if job.id is not None}
 
     async def hand_on(self, numbers: Sequence[int]) -> None:
-        """Give the shares of a dead process to others."""
+        """Give shares to others that nobody works on."""
         for number in numbers:
             await self._connector.execute_query_async(
                 "SELECT procrastinate_retry_job_v2(id, now(), NULL, %(queue)s::varchar, NULL)"
@@ -152,6 +153,16 @@ class Engine:
                 number=number,
                 queue=SHARES,
             )
+
+    async def give_back_strays(self) -> None:
+        """Give back what this process has by the tables and, at two looks, does not know of.
+
+        An answer that was lost with its connection may have given it a job, and a crash of the database may have
+        forgotten that it gave one back: nobody else would take it as long as this process lives.
+        """
+        strays = await self._manager.find_own() - self._at_work.keys()
+        twice, self._strays = strays & self._strays, strays
+        await self.hand_on(sorted(twice))
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[bool]:

@@ -39,6 +39,7 @@ class PatientManager(JobManager):
 
     on_late: Callable[[set[int]], None]
     stopping = False
+    _worker_id = 0
     _seen_alive = 0.0
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
@@ -67,9 +68,9 @@ class PatientManager(JobManager):
 
     async def register_worker(self) -> int:
         """Begin."""
-        worker_id = await self._patiently(super().register_worker, 0)
+        self._worker_id = await self._patiently(super().register_worker, 0)
         self._seen_alive = monotonic()
-        return worker_id
+        return self._worker_id
 
     async def unregister_worker(self, worker_id: int) -> None:
         """End."""
@@ -87,7 +88,7 @@ class PatientManager(JobManager):
         silent = monotonic() - self._seen_alive
         self._seen_alive = monotonic()
         if silent > STALLED_SECONDS:
-            self.on_late(await self._patiently(lambda: self._has(worker_id), set()))
+            self.on_late(await self._patiently(self.find_own, set()))
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
@@ -97,8 +98,10 @@ class PatientManager(JobManager):
             lambda: super(PatientManager, self).listen_for_jobs(on_notification=on_notification, queues=queues), None
         )
 
-    async def _has(self, worker_id: int) -> set[int]:
-        return {row["id"] for row in await self.connector.execute_query_all_async(_HAS, worker_id=worker_id)}
+    async def find_own(self) -> set[int]:
+        """Name the jobs that this worker has by the tables."""
+        rows = await self.connector.execute_query_all_async(_HAS, worker_id=self._worker_id)
+        return {row["id"] for row in rows}
 
     async def _execute(self, query: str, **values: object) -> None:
         await self._patiently(lambda: self.connector.execute_query_async(query, **values), None)
