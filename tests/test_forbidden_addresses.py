@@ -91,7 +91,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         reached.extend(str(one[4][0]) for one in addresses)
         raise OSError
 
-    monkeypatch.setattr(connecting, "start_connection", connect)
+    monkeypatch.setattr(connecting, "_reach", connect)
     return reached
 
 

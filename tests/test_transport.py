@@ -361,6 +361,18 @@ async def test_a_name_with_several_addresses_is_reached_at_the_one_that_answers(
         assert server.heads[0].startswith(b"POST / HTTP/1.1\r\nHost: localhost:")
 
 
+@under_both_loops
+async def test_what_keeps_from_a_single_address_is_told(unused_tcp_port: int) -> None:
+    """Nobody listens: that is said over TLS too. Who listens and hangs up is a failure of TLS."""
+    async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
+        over, port = Transport(), server.sockets[0].getsockname()[1]
+        for scheme in ("http", "https"):
+            with pytest.raises(httpx.ConnectError, match=r"^connection refused$"):
+                await post(over, f"{scheme}://127.0.0.1:{unused_tcp_port}/")
+        with pytest.raises(httpx.ConnectError, match=r"^TLS failure$"):
+            await post(over, f"https://127.0.0.1:{port}/")
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for `localhost` that vouches for itself, with its key in the same file."""
