@@ -207,8 +207,6 @@ async def test_a_restart_of_the_database_is_waited_out(tmp_path: Path) -> None:
         await asyncio.to_thread(postgres.remove)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_read_after_connections_were_cut_off_is_answered(tmp_path: Path, db: PostgresUrl) -> None:
     """A server whose connections a restart ended reads on new ones: no reader is told of those that are gone."""
     cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
@@ -220,6 +218,8 @@ async def test_a_read_after_connections_were_cut_off_is_answered(tmp_path: Path,
             assert (await client.http.get(f"/results/{run_id}/{path}")).status_code == 200, path
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_an_idle_server_tells_that_its_database_is_away(tmp_path: Path) -> None:
     """A run it has not heard of may be there: 503, not 404; nor is it ready, until the database is back."""
     postgres = Postgres(find_programs())
