@@ -47,7 +47,11 @@ FAR = 1_000_000_000
 
 BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({APPENDING})".encode()
 HEAD = b"SELECT position, hash FROM matchspec.events ORDER BY position DESC LIMIT 1"
-INSERT = b"INSERT INTO matchspec.events VALUES (%b, %b, %b, %b, %b, %b, %b, %b)"
+INSERT = b"""
+INSERT INTO matchspec.events SELECT * FROM unnest(
+    %b::int8[], %b::text[], %b::int8[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[]
+)
+"""
 
 
 @asynccontextmanager
@@ -87,7 +91,8 @@ async def unordered(url: str, number: int) -> AsyncIterator[AppendGroup]:
 async def insert(connection: AsyncConnection, head: Head, group: Sequence[NewEvent]) -> None:
     """Insert and commit a group behind a head."""
     async with connection.pipeline(), connection.cursor() as cursor:
-        await cursor.executemany(INSERT, chained(head, group))
+        columns = zip(*chained(head, group), strict=True)
+        await cursor.execute(INSERT, [list(column) for column in columns], binary=True)
         await cursor.execute(b"COMMIT")
 
 

@@ -31,7 +31,11 @@ _BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({APPENDING})".encode()
 _NEWS = to_postgres(
     page_query(f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT {PAGE}")
 ).encode()
-_INSERT = b"INSERT INTO events VALUES (%b, %b, %b, %b, %b, %b, %b, %b)"
+_INSERT = b"""
+INSERT INTO events SELECT * FROM unnest(
+    %b::int8[], %b::text[], %b::int8[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[]
+)
+"""
 _STORE = b"INSERT INTO contents VALUES (%b, %b) ON CONFLICT DO NOTHING"
 
 
@@ -145,7 +149,7 @@ class PostgresLog(EventLog):
             if contents:
                 await cursor.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
             if stored:
-                await cursor.executemany(_INSERT, stored)
+                await cursor.execute(_INSERT, [list(column) for column in zip(*stored, strict=True)], binary=True)
                 await cursor.execute(f"NOTIFY {CHANNEL}".encode())
             await cursor.execute("COMMIT")
         return self._committed(events, stored)
