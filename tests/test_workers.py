@@ -10,7 +10,7 @@ import pytest
 from calling import call
 from postgres import bodies_of, new_database, run_sql, scored_ids, types_of
 from project import examples, suite, write_config, write_harness, write_project
-from running import HTTP, Client, FakeModel, serving
+from running import HTTP, Client, FakeModel, log_of, serving
 
 from service.execution import keeper, shares, starting
 from service.execution.queue import Limits
@@ -265,6 +265,28 @@ async def test_a_share_that_its_process_does_not_know_of_is_given_back(
         document = await server.run()
     assert document["status"] == "passed"
     assert types_of(db, document["run_id"]) == ["started", *["example_scored"] * 3, "finished"]
+
+
+async def test_a_run_of_a_log_that_was_moved_is_gone_on_with(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was not over in a file is taken up in the database, once on record; only what is missing is asked."""
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(keeper, "SILENT_SECONDS", 0.5)
+    config = write_project(tmp_path, examples=examples(40), model=HTTP, harness={"concurrency": 8})
+    async with serving(config, Slow(0.05)) as client:
+        run_id = await client.start()
+        await completed(client, run_id, 10)
+    copied = await asyncio.to_thread(call, tmp_path, "copy", "--from", log_of(config), "--to", db.url)
+    assert copied.code == 0, copied
+    before = len(scored_ids(db, run_id))
+    rest = FakeModel()
+    async with serving(config, rest, db=db) as client:
+        document = await client.over(run_id)
+    assert (document["status"], len(document["examples"])) == ("passed", 40)
+    assert len(rest.asked) == 40 - before
+    assert types_of(db, run_id).count("resumed") == 1
+    assert verify_log(db).breaks == []
 
 
 async def test_a_model_that_takes_its_time_is_no_loss(

@@ -19,16 +19,19 @@ from service.execution.world import World
 class ShareRunner(Carrier):
     """Scores what a share has left; whoever records a run's last score ends the run.
 
-    `leaving` makes it end early. `lacks` names, in the end, what the run needs and this process has not.
+    `leaving` makes it end early. `resumed` is given for a share that was handed on: unless its run is among them, it is
+    resumed on record before the first call. `lacks` names, in the end, what the run needs and this process has not.
     """
 
-    def __init__(self, world: World, share: Share, opened: OpenRuns, leaving: asyncio.Event, *, resumes: bool) -> None:
+    def __init__(
+        self, world: World, share: Share, opened: OpenRuns, leaving: asyncio.Event, resumed: set[str] | None
+    ) -> None:
         super().__init__(world, share.run_id)
         self.lacks: list[str] = []
         self._share = share
         self._opened = opened
         self._leaving = leaving
-        self._resumes = resumes
+        self._resumed = resumed
 
     async def _carry(self) -> None:
         plan = await self._plan()
@@ -59,7 +62,8 @@ class ShareRunner(Carrier):
         async with self._opened.open(self._run_id, self._run, plan) as jobs:
             own = [job for job in jobs if self._share.harness in {None, (job.suite, job.harness)}]
             lane = Lane([await cut_job(job, self._run, self._share) for job in own], self._share.calls)
-            if self._resumes and await lane.is_left():
+            if self._resumed is not None and await lane.is_left() and self._run_id not in self._resumed:
+                self._resumed.add(self._run_id)
                 await self._resume()
             async with asyncio.TaskGroup() as workers:
                 for _ in range(lane.workers):
@@ -68,7 +72,6 @@ class ShareRunner(Carrier):
     async def _resume(self) -> None:
         changed = find_changed_version(self._run)
         await self._insist(lambda run, _at: resume(run, self._world.process, False, changed))
-        self._resumes = False
 
     async def _go_on_to_next(self, plan: Plan) -> None:
         """Hand out the next harness once all of this one is scored: more than one process may, which does no harm."""

@@ -79,10 +79,7 @@ class Shares:
         if share.run_id not in self._world.writer.runs:
             return None
         leaving = asyncio.Event()
-        resumes = handed_on and share.run_id not in self._resumed
-        if resumes:
-            self._resumed.add(share.run_id)
-        runner = ShareRunner(self._world, share, self._opened, leaving, resumes=resumes)
+        runner = ShareRunner(self._world, share, self._opened, leaving, self._resumed if handed_on else None)
         task = asyncio.create_task(runner.carry(), name=share.name)
         self._active[share.name] = _Active(share, task, leaving)
         try:
