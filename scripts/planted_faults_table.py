@@ -27,10 +27,10 @@ FAULTS = [
         (
             (
                 "service/writer.py",
-                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
+                "        return Append(events, contents, [",
                 "        for place, new in enumerate(events, self._log.head.position + 1):\n"
                 "            self._show(Recorded(place, *new[:4], b''))\n"
-                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
+                "        return Append(events, contents, [",
             ),
         ),
     ),
@@ -40,9 +40,9 @@ FAULTS = [
         (
             (
                 "service/writer.py",
-                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
-                "        for pending in accepted:\n            _answer(pending, None)\n"
-                "        return Append(events, [content for pending in accepted for content in pending.contents])\n",
+                "        return Append(events, contents, [",
+                "        for pending in accepted:\n            pending.tell(None)\n"
+                "        return Append(events, contents, [",
             ),
         ),
     ),
@@ -172,7 +172,7 @@ FAULTS = [
         "test_sigterm.py",
         (
             ("service/execution/scoring.py", "if self._world.stopping.is_set():", "if False:"),
-            ("service/execution/runner.py", "while not self._world.stopping.is_set() and (", "while ("),
+            ("service/execution/runner.py", "while not leaving.is_set() and (", "while ("),
         ),
     ),
     Fault(

@@ -154,10 +154,10 @@ def serve(**options: object) -> None:
 )
 @click.option("--config-root", metavar="DIR", help="Where the servers' --config-root is here.")
 def worker(**options: object) -> None:
-    """Work on the runs of a log on PostgreSQL, beside servers and other workers.
+    """Work on the runs of servers with a log on PostgreSQL.
 
-    It needs the variables, scripts and graders that the runs need; what it has not, it leaves to others. A signal ends
-    it: what is in flight is recorded, the rest is taken up by others.
+    Any number of workers may. Each needs the variables, scripts and graders that the runs need; what it has not, it
+    leaves to others. A signal ends it: what is in flight is recorded, the rest is taken up by others.
     """
     import msgspec
 
