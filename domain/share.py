@@ -7,7 +7,7 @@ from domain.plan import Plan, PlannedHarness
 from domain.run import Key, Run
 
 MOST_CALLS = 4
-"""A share never asks more examples at once: a process that can make N calls takes N / 4 shares."""
+"""A share never asks more examples at once: a process takes shares until they ask as many as it may."""
 
 
 class Share(NamedTuple):

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.share import MOST_CALLS
 from domain.times import stamp
 from projections.views import Views
 from service.api.asgi import App
@@ -211,7 +210,7 @@ async def _share(address: PostgresUrl, settings: Settings, world: World, stack: 
     engine = await open_engine(address, world.log)
     stack.push_async_callback(engine.close)
     shares = Shares(world, settings.limits)
-    keeper = Keeper(world, shares, engine, -(-settings.limits.model_calls // MOST_CALLS))
+    keeper = Keeper(world, shares, engine, settings.limits.model_calls)
     return Work(shares, [], keeper.begin, keeper.stop)
 
 

@@ -17,7 +17,7 @@ from service.execution.queue import Limits
 from service.execution.starting import Caller, RunOptions, RunRequest
 from service.log.address import PostgresUrl
 from service.log.verifying import verify_log
-from service.sharing import engine
+from service.sharing import engine, patience
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -145,6 +145,33 @@ async def test_a_run_that_is_less_far_gets_the_turn(
     assert len(scored_ids(db, long)) == 400
 
 
+async def test_a_run_of_many_shares_is_as_far_as_it_is(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shares of a long run that nobody has touched yet wait behind a run that is less far: their run is on its way."""
+    monkeypatch.setattr(keeper, "WAY_SECONDS", 0.1)
+    monkeypatch.setattr(shares, "TURN_SECONDS", 0.2)
+    write_harness(tmp_path, "long", examples=examples(2000), model=HTTP, concurrency=160)
+    write_harness(tmp_path, "short", examples=examples(20), model=HTTP)
+    config = write_config(tmp_path, [suite("long", "long"), suite("short", "short")])
+    async with at_work(config, db, [Slow(0.02)], calls=4) as server:
+        long = await server.start(suite="long")
+        await completed(server, long, 40)
+        await server.run(suite="short")
+        assert (await server.get(long))["progress"]["completed"] < 1000
+        assert (await server.http.post(f"/results/{long}/cancel")).status_code == 202
+
+
+async def test_small_shares_leave_no_calls_idle(tmp_path: Path, db: PostgresUrl) -> None:
+    """Runs that make one call at a time: a worker that can make eight calls works on so many of them, or nearly."""
+    config = write_project(tmp_path, examples=examples(5), model=HTTP, harness={"concurrency": 1})
+    model = Slow(0.1)
+    async with at_work(config, db, [model], calls=8) as server:
+        for run_id in [await server.start() for _ in range(8)]:
+            assert (await server.over(run_id))["status"] == "passed"
+    assert 6 <= model.most <= 8
+
+
 @pytest.mark.parametrize("right", [True, False], ids=["passes", "fails"])
 async def test_harnesses_go_one_after_another_where_the_first_failure_is_the_last(
     tmp_path: Path, db: PostgresUrl, right: bool
@@ -204,6 +231,47 @@ async def test_a_run_that_no_worker_can_take_says_what_is_missing(
     assert document["status"] == "error"
     assert "no worker can take the run" in document["error"]
     assert "the environment variable SERVICE_KEY is not set" in document["error"]
+
+
+async def test_a_run_that_someone_works_on_is_not_given_up(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker refused a run until its script was put right; that another one lacks more does not end it then."""
+    monkeypatch.setattr(engine, "PATIENT_SECONDS", 2.5)
+    monkeypatch.setattr(patience, "AGAIN_SECONDS", 0.2)
+    grader = {"type": "python", "name": "own", "threshold": 0.5, "config": {"callable": "own.py:make"}}
+    harness = {"concurrency": 16}
+    config = write_project(tmp_path, examples=examples(48), model=KEYED, graders=[grader], harness=harness)
+    script = config.parent / "evals/qa-v1/own.py"
+    script.write_text("def make(config):\n    return lambda *asked: 1.0\n")
+    right = script.read_text()
+    async with at_work(config, db, [FakeModel()]) as server:
+        run_id = await server.start()
+        script.write_text("")
+        async with serving(
+            config, Slow(0.3), db=db, limits=Limits(model_calls=4), environment={"SERVICE_KEY": "a-key-of-the-worker"}
+        ):
+            while len(run_sql(db, "SELECT worker FROM matchspec_work.refusals")) < 2:
+                await asyncio.sleep(0.01)
+            script.write_text(right)
+            document = await server.over(run_id)
+    assert document["status"] == "passed"
+
+
+async def test_who_refused_is_forgotten_once_the_run_is_over(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What processes lacked for a run is kept no longer than the run."""
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.1)
+    config = write_project(tmp_path, examples=examples(3), model=KEYED)
+    refused = "SELECT worker FROM matchspec_work.refusals"
+    async with at_work(config, db, [FakeModel()]) as server:
+        run_id = await server.start()
+        while not run_sql(db, refused):
+            await asyncio.sleep(0.01)
+        assert (await server.http.post(f"/results/{run_id}/cancel")).status_code == 202
+        while run_sql(db, refused):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_script_that_is_another_one_is_not_run(

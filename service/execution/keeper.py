@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
 from domain.errors import LogError, RunClosed
@@ -19,6 +19,8 @@ from service.sharing.engine import UNREACHABLE, Engine, Taken
 logger = logging.getLogger("matchspec.run")
 
 LOOK_SECONDS = 2.0
+WAY_SECONDS = 0.5
+"""So often it is looked whether another run should have its turn."""
 SILENT_SECONDS = 30.0
 """A run of which nothing was recorded for so long has its shares handed out again: they might be lost."""
 
@@ -26,30 +28,33 @@ SILENT_SECONDS = 30.0
 class Keeper:
     """Takes shares for this process, and looks every now and then after those of all."""
 
-    def __init__(self, world: World, shares: Shares, engine: Engine, places: int) -> None:
+    def __init__(self, world: World, shares: Shares, engine: Engine, calls: int) -> None:
         self._world = world
         self._shares = shares
         self._engine = engine
-        self._places = places
+        self._calls = calls
         self._stalled: set[int] = set()
+        self._refused: set[str] = set()
         self._heard: dict[str, tuple[int, float]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
         """Begin to work."""
-        self._looking = asyncio.create_task(self._look_for_ever(), name="looking after shares")
-        if self._places:
-            self._engine.begin(self._take, self._shares.lose, self._places)
+        self._tasks = [asyncio.create_task(self._repeat(self._look, LOOK_SECONDS), name="looking after shares")]
+        if self._calls:
+            self._engine.begin(self._take, self._shares.lose, self._calls)
+            self._tasks.append(asyncio.create_task(self._repeat(self._make_way, WAY_SECONDS), name="making way"))
 
     async def stop(self) -> None:
         """Give back what this process works on."""
-        if self._looking:
-            self._looking.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(self._engine.stop(), self._shares.stop())
 
     async def _take(self, taken: Taken) -> Outcome:
         outcome = await self._shares.work(taken.share, handed_on=taken.handed_on)
         if isinstance(outcome, Refused):
+            self._refused.add(taken.share.run_id)
             missing = await self._engine.refuse(taken, outcome.lacks)
             if missing:
                 await self._end(taken.share.run_id, missing)
@@ -66,18 +71,24 @@ class Keeper:
         except RunClosed:
             return
 
-    async def _look_for_ever(self) -> None:
+    async def _repeat(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
         while not self._world.stopping.is_set():
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(seconds)
             try:
-                await self._hand_on_of_dead()
-                await self._engine.give_back_strays()
-                await self._make_way()
-                await self._hand_out_lost()
+                await look()
             except (LogError, RunClosed, *UNREACHABLE) as error:
                 logger.debug("%s", error)
             except Exception:
                 logger.exception("looking after shares failed; it is looked again")
+
+    async def _look(self) -> None:
+        await self._hand_on_of_dead()
+        await self._engine.give_back_strays()
+        await self._hand_out_lost()
+        over = self._refused - self._world.writer.runs.keys()
+        if over:
+            await self._engine.forget_refusals(over)
+            self._refused -= over
 
     async def _hand_on_of_dead(self) -> None:
         """Hand on what was stalled at two looks: after the database was away, all are silent at the first."""
@@ -114,9 +125,10 @@ class Keeper:
             return
 
     async def _make_way(self) -> None:
-        """Let runs have the turn that are less far than those this process works on, once it has no place left."""
-        if self._places and self._shares.taken >= self._places:
-            self._shares.make_way(await self._engine.waiting(self._places))
+        """Let runs have the turn that are less far than those this process works on, once it has no room left."""
+        if self._engine.full and self._shares.is_ahead:
+            await self._engine.rank(self._shares.progress())
+            self._shares.make_way(await self._engine.waiting(self._shares.taken))
 
     async def _hand_out_lost(self) -> None:
         now = monotonic()

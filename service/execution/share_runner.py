@@ -1,6 +1,7 @@
 """Works on one share of a run, beside other processes that work on the others."""
 
 import asyncio
+from time import monotonic
 
 from domain.errors import NoExamples
 from domain.events import ExamplesPinned
@@ -20,16 +21,18 @@ class ShareRunner(Carrier):
     """Scores what a share has left; whoever records a run's last score ends the run.
 
     `leaving` makes it end early. `resumed` is given for a share that was handed on: unless its run is among them, it is
-    resumed on record before the first call. `lacks` names, in the end, what the run needs and this process has not.
+    resumed on record before the first call. `lacks` names, in the end, what the run needs and this process has not;
+    `opened` is when, by the monotonic clock, it had all that it needs to ask.
     """
 
     def __init__(
-        self, world: World, share: Share, opened: OpenRuns, leaving: asyncio.Event, resumed: set[str] | None
+        self, world: World, share: Share, runs: OpenRuns, leaving: asyncio.Event, resumed: set[str] | None
     ) -> None:
         super().__init__(world, share.run_id)
         self.lacks: list[str] = []
+        self.opened: float | None = None
         self._share = share
-        self._opened = opened
+        self._runs = runs
         self._leaving = leaving
         self._resumed = resumed
 
@@ -59,7 +62,8 @@ class ShareRunner(Carrier):
         await self._insist(lambda run, _at: pin_examples(run, pinned), shares)
 
     async def _ask_and_grade(self, plan: Plan) -> None:
-        async with self._opened.open(self._run_id, self._run, plan) as jobs:
+        async with self._runs.open(self._run_id, self._run, plan) as jobs:
+            self.opened = monotonic()
             own = [job for job in jobs if self._share.harness in {None, (job.suite, job.harness)}]
             lane = Lane([await cut_job(job, self._run, self._share) for job in own], self._share.calls)
             if self._resumed is not None and await lane.is_left() and self._run_id not in self._resumed:

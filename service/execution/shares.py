@@ -15,17 +15,24 @@ from service.execution.share_runner import ShareRunner
 from service.execution.world import World
 
 TURN_SECONDS = 2.0
-"""So long a share is worked on at the least, before a run that is less far gets its place."""
+"""So long a share is worked on at the least, and as long as opening its run took, before another run has its turn."""
 
 
 class _Active:
     """A share at work."""
 
-    def __init__(self, share: Share, task: asyncio.Task[None], leaving: asyncio.Event) -> None:
+    def __init__(self, share: Share, runner: ShareRunner, leaving: asyncio.Event) -> None:
         self.share = share
-        self.task = task
         self.leaving = leaving
-        self.since = monotonic()
+        self.task = asyncio.create_task(runner.carry(), name=share.name)
+        self._runner = runner
+        self._since = monotonic()
+
+    @property
+    def had_turn(self) -> bool:
+        """Whether it was worked on for long enough."""
+        opened = self._runner.opened
+        return opened is not None and monotonic() - opened >= max(TURN_SECONDS, opened - self._since)
 
 
 class Shares:
@@ -80,14 +87,13 @@ class Shares:
             return None
         leaving = asyncio.Event()
         runner = ShareRunner(self._world, share, self._opened, leaving, self._resumed if handed_on else None)
-        task = asyncio.create_task(runner.carry(), name=share.name)
-        self._active[share.name] = _Active(share, task, leaving)
+        active = self._active[share.name] = _Active(share, runner, leaving)
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([active.task])
         finally:
             del self._active[share.name]
-            await _end(task)
-        return self._outcome(share, runner.lacks, left=leaving.is_set() or task.cancelled())
+            await _end(active.task)
+        return self._outcome(share, runner.lacks, left=leaving.is_set() or active.task.cancelled())
 
     def _outcome(self, share: Share, lacks: list[str], *, left: bool) -> Outcome:
         run = self._world.writer.runs.get(share.run_id)
@@ -98,12 +104,23 @@ class Shares:
             return Refused(lacks)
         return Left(run.completed, self._world.stopping.is_set()) if left else None
 
-    def make_way(self, waiting: Sequence[int]) -> None:
-        """Leave shares of runs that are further than those that wait, of which this many askings are recorded."""
-        ready = [one for one in self._active.values() if monotonic() - one.since >= TURN_SECONDS]
-        furthest_first = sorted(ready, key=lambda one: self._completed(one.share), reverse=True)
-        for one, completed in zip(furthest_first, sorted(waiting), strict=False):
-            if self._completed(one.share) <= completed:
+    @property
+    def is_ahead(self) -> bool:
+        """Whether this process works on a share that had its turn, of a run that is not the least far of all."""
+        least = min((run.completed for run in self._world.writer.runs.values()), default=0)
+        return any(one.had_turn and self._completed(one.share.run_id) > least for one in self._active.values())
+
+    def progress(self) -> dict[str, int]:
+        """How many askings are recorded of each run that this process works on."""
+        return {one.share.run_id: self._completed(one.share.run_id) for one in self._active.values()}
+
+    def make_way(self, waiting: Sequence[str]) -> None:
+        """Leave shares of runs that are further than those of which shares wait, one for each."""
+        ready = [one for one in self._active.values() if one.had_turn and not one.leaving.is_set()]
+        furthest_first = sorted(ready, key=lambda one: self._completed(one.share.run_id), reverse=True)
+        least_first = sorted(self._completed(run_id) for run_id in waiting if run_id in self._world.writer.runs)
+        for one, completed in zip(furthest_first, least_first, strict=False):
+            if self._completed(one.share.run_id) <= completed:
                 return
             one.leaving.set()
 
@@ -128,8 +145,8 @@ class Shares:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _completed(self, share: Share) -> int:
-        run = self._world.writer.runs.get(share.run_id)
+    def _completed(self, run_id: str) -> int:
+        run = self._world.writer.runs.get(run_id)
         return run.completed if run else 0
 
 

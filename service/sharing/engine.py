@@ -5,7 +5,7 @@ A job tells who is to work on what, never what was done: that is in the log. Han
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, Self
 
@@ -19,7 +19,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 
 from domain.errors import LogUnavailable
-from domain.share import Left, Outcome, Refused, Share
+from domain.share import MOST_CALLS, Left, Outcome, Refused, Share
 from service.log.address import PostgresUrl
 from service.log.event_log import EventLog
 from service.log.postgres.connection import conninfo, lock_key
@@ -45,21 +45,34 @@ STOP_SECONDS = 5.0
 PATIENT_SECONDS = 10.0
 """So long a run waits that all who are there refuse: another process may be about to start."""
 
+_RANK = """
+UPDATE procrastinate_jobs AS job SET priority = -completed
+FROM (
+    SELECT id, completed FROM procrastinate_jobs
+    JOIN unnest(%(runs)s::text[], %(completed)s::integer[]) AS run(run_id, completed) ON args->'share'->>0 = run_id
+    WHERE status = 'todo' AND priority > -completed
+    FOR UPDATE OF procrastinate_jobs SKIP LOCKED
+) AS stale WHERE stale.id = job.id
+"""
 _WAITING = """
-SELECT -priority AS completed FROM procrastinate_jobs AS job
+SELECT args->'share'->>0 AS run_id FROM procrastinate_jobs AS job
 WHERE status = 'todo' AND queue_name = ANY(%(queues)s) AND (scheduled_at IS NULL OR scheduled_at <= now())
   AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other WHERE other.lock = job.lock AND other.status = 'doing')
+  AND NOT EXISTS (SELECT FROM refusals AS own WHERE own.run_id = args->'share'->>0 AND own.worker = %(worker)s)
 ORDER BY priority DESC LIMIT %(most)s
 """
 _REFUSE = """
 INSERT INTO refusals (run_id, worker, lacks) VALUES (%(run_id)s, %(worker)s, %(lacks)s)
-ON CONFLICT (run_id, worker) DO UPDATE SET lacks = excluded.lacks
+ON CONFLICT (run_id, worker) DO UPDATE SET lacks = excluded.lacks, said = now()
 """
 _REFUSED_BY_ALL = """
 SELECT array_agg(DISTINCT refused.lacks) AS lacks
 FROM procrastinate_workers AS worker LEFT JOIN refusals AS refused ON refused.worker = worker.id AND run_id = %(run_id)s
 WHERE last_heartbeat > now() - %(stalled)s * interval '1 second'
-HAVING bool_and(refused.worker IS NOT NULL) AND min(since) < now() - %(patient)s * interval '1 second'
+HAVING bool_and(refused.worker IS NOT NULL) AND min(since) < now() - %(patient)s * interval '1 second' AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs
+    WHERE args->'share'->>0 = %(run_id)s AND status = 'doing' AND worker_id IS DISTINCT FROM %(worker)s
+)
 """
 
 
@@ -85,10 +98,13 @@ class Engine:
         self._app = App(connector=connector)
         self._manager = self._app.job_manager = PatientManager(connector)
         self._manager.on_late = self._let_go
+        self._manager.on_taken = self._note_taken
+        self._manager.may_take = lambda: not self.full
         self._connector = connector
         self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
         self._at_work: dict[int, Share] = {}
         self._strays: set[int] = set()
+        self._calls = 0
         self._worker: asyncio.Task[None] | None = None
 
     @classmethod
@@ -106,10 +122,16 @@ class Engine:
         """Close all connections."""
         await self._app.close_async()
 
-    def begin(self, take: Callable[[Taken], Awaitable[Outcome]], lose: Callable[[Share], None], places: int) -> None:
-        """Take so many shares at once, until `stop`. `lose` is called for each that another process has now."""
-        self._take, self._lose = take, lose
-        self._worker = asyncio.create_task(self._take_for_ever(places), name="taking shares")
+    @property
+    def full(self) -> bool:
+        """Whether the shares that this process has make about as many calls at once as it may make."""
+        free = self._calls - sum(share.calls for share in self._at_work.values())
+        return free < MOST_CALLS - 1 and (bool(self._at_work) or not self._calls)
+
+    def begin(self, take: Callable[[Taken], Awaitable[Outcome]], lose: Callable[[Share], None], calls: int) -> None:
+        """Take shares for so many calls at once, until `stop`. `lose` is called for each that another process has."""
+        self._take, self._lose, self._calls = take, lose, calls
+        self._worker = asyncio.create_task(self._take_for_ever(), name="taking shares")
 
     async def stop(self) -> None:
         """Take no more shares, and wait until those at work are given back."""
@@ -134,10 +156,14 @@ class Engine:
             with suppress(AlreadyEnqueued):
                 await self._manager.defer_job_async(_job(share).evolve(queue=HANDED_ON, queueing_lock=share.name))
 
-    async def waiting(self, most: int) -> list[int]:
-        """How far the runs are of which shares wait that can be taken, the least far first."""
-        rows = await self._connector.execute_query_all_async(_WAITING, queues=[SHARES, HANDED_ON], most=most)
-        return [row["completed"] for row in rows]
+    async def rank(self, completed: Mapping[str, int]) -> None:
+        """Let the shares of runs wait behind those of runs that are less far: so many askings are recorded of each."""
+        await self._connector.execute_query_async(_RANK, runs=[*completed], completed=[*completed.values()])
+
+    async def waiting(self, most: int) -> list[str]:
+        """Name the runs of the next shares that wait and that this process can take; twice where two of a run do."""
+        values = {"queues": [SHARES, HANDED_ON], "worker": self._manager.worker_id, "most": most}
+        return [row["run_id"] for row in await self._connector.execute_query_all_async(_WAITING, **values)]
 
     async def find_stalled(self) -> dict[int, Share]:
         """Shares of processes that are dead, or seem so, by the numbers of their jobs."""
@@ -174,19 +200,26 @@ class Engine:
     async def refuse(self, taken: Taken, lacks: Sequence[str]) -> list[str]:
         """Note that this process can't take a run; once all that live have said so for a while, what they lack."""
         run_id = taken.share.run_id
-        values = {"run_id": run_id, "worker": taken.worker, "lacks": "; ".join(lacks)}
+        values: dict[str, object] = {"run_id": run_id, "worker": taken.worker, "lacks": "; ".join(lacks)}
         await self._connector.execute_query_async(_REFUSE, **values)
-        limits = {"stalled": STALLED_SECONDS, "patient": PATIENT_SECONDS}
-        rows = await self._connector.execute_query_all_async(_REFUSED_BY_ALL, run_id=run_id, **limits)
+        values |= {"stalled": STALLED_SECONDS, "patient": PATIENT_SECONDS}
+        rows = await self._connector.execute_query_all_async(_REFUSED_BY_ALL, **values)
         return [lack for row in rows for lack in row["lacks"]]
 
-    async def _take_for_ever(self, places: int) -> None:
+    async def forget_refusals(self, run_ids: Iterable[str]) -> None:
+        """Forget who can't take runs that are over."""
+        await self._connector.execute_query_async(
+            "DELETE FROM refusals WHERE run_id = ANY(%(run_ids)s)", run_ids=[*run_ids]
+        )
+
+    async def _take_for_ever(self) -> None:
         while not self._manager.stopping:
+            self._at_work.clear()
             try:
                 await self._app.run_worker_async(
                     queues=[SHARES, HANDED_ON],
                     name="matchspec",
-                    concurrency=places,
+                    concurrency=self._calls,
                     fetch_job_polling_interval=LOOK_SECONDS,
                     abort_job_polling_interval=3600,
                     shutdown_graceful_timeout=STOP_SECONDS,
@@ -202,8 +235,6 @@ class Engine:
     async def _work(self, context: JobContext, /, **_arguments: object) -> None:
         job = context.job
         taken = Taken(_share(job), job.worker_id or 0, job.queue == HANDED_ON)
-        number = job.id or 0
-        self._at_work[number] = taken.share
         try:
             outcome = await self._take(taken)
         except UNREACHABLE:
@@ -212,9 +243,12 @@ class Engine:
             logger.exception("a share of run %s could not be worked on; it is given back", taken.share.run_id)
             raise
         finally:
-            del self._at_work[number]
+            self._at_work.pop(job.id or 0, None)
         if outcome is not None:
             raise _NotDone(outcome)
+
+    def _note_taken(self, job: Job) -> None:
+        self._at_work[job.id or 0] = _share(job)
 
     def _let_go(self, has: set[int]) -> None:
         """After a silence: others may have what this process was working on."""
@@ -248,7 +282,7 @@ class _GivenBack(BaseRetryStrategy):
             case _NotDone(outcome=Left(completed, stopping)):
                 return RetryDecision(priority=-completed, queue=HANDED_ON if stopping else SHARES)
             case _NotDone(outcome=Refused()):
-                return RetryDecision(retry_in={"seconds": 1})
+                return RetryDecision(retry_in={"seconds": 0})
             case asyncio.CancelledError():
                 return RetryDecision(queue=HANDED_ON)
             case _:

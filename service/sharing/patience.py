@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from procrastinate import jobs
 from procrastinate.exceptions import ConnectorException, UniqueViolation
@@ -20,6 +20,27 @@ RETRY_SECONDS = 1.0
 STALLED_SECONDS = 7.0
 """A process that gave no sign of life for so long is taken for dead."""
 
+AGAIN_SECONDS = 3.0
+"""So long a process takes no share of a run that it refused: others come first."""
+
+_TAKE = """
+UPDATE procrastinate_jobs AS taken SET status = 'doing', worker_id = %(worker_id)s
+FROM (
+    SELECT id FROM procrastinate_jobs AS job
+    WHERE status = 'todo' AND queue_name = ANY(%(queues)s) AND (scheduled_at IS NULL OR scheduled_at <= now())
+      AND NOT EXISTS (
+          SELECT FROM procrastinate_jobs AS other
+          WHERE other.lock = job.lock AND (
+              other.status = 'doing' OR other.status = 'todo' AND (-other.priority, other.id) < (-job.priority, job.id)
+          )
+      )
+      AND NOT EXISTS (
+          SELECT FROM refusals
+          WHERE run_id = args->'share'->>0 AND worker = %(worker_id)s AND said > now() - %(again)s * interval '1 second'
+      )
+    ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS next WHERE taken.id = next.id RETURNING taken.*
+"""
 _OWN = "FROM procrastinate_jobs WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'"
 _FINISH = f"SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, true) {_OWN}"
 _RETRY = f"""
@@ -35,20 +56,37 @@ _HAS = "SELECT id FROM procrastinate_jobs WHERE worker_id = %(worker_id)s AND st
 
 
 class PatientManager(JobManager):
-    """A worker's job manager. `on_late` is called with what the worker still has, once it was taken for dead."""
+    """A worker's job manager.
+
+    `on_late` is called with what the worker still has, once it was taken for dead; `on_taken` with each job that it
+    takes, which it does while `may_take`.
+    """
 
     on_late: Callable[[set[int]], None]
+    on_taken: Callable[[jobs.Job], None]
+    may_take: Callable[[], bool]
     stopping = False
-    _worker_id = 0
+    worker_id = 0
     _seen_alive = 0.0
+    _notify: NotificationCallback | None = None
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
-        """Take the next job."""
-        return await self._patiently(lambda: super(PatientManager, self).fetch_job(queues, worker_id), None)
+        """Take the next job, but none of a run that this worker has just refused."""
+        if not self.may_take():
+            return None
+        values = {"queues": list(queues or ()), "worker_id": worker_id, "again": AGAIN_SECONDS}
+        nothing: list[dict[str, Any]] = []
+        rows = await self._patiently(lambda: self.connector.execute_query_all_async(_TAKE, **values), nothing)
+        if not rows:
+            return None
+        job = jobs.Job.from_row(rows[0])
+        self.on_taken(job)
+        return job
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
         """Delete a job that is done, unless another process has it now."""
         await self._execute(_FINISH, job_id=job.id, worker_id=job.worker_id, status=status.value)
+        await self._look_for_next()
 
     async def retry_job(
         self,
@@ -65,12 +103,13 @@ class PatientManager(JobManager):
             await self._execute(_RETRY, **given, seconds=seconds, priority=priority, queue=queue, lock=lock)
         except UniqueViolation:  # the same share was handed out again meanwhile
             await self._execute(_FINISH, **given, status="succeeded")
+        await self._look_for_next()
 
     async def register_worker(self) -> int:
         """Begin."""
-        self._worker_id = await self._patiently(super().register_worker, 0)
+        self.worker_id = await self._patiently(super().register_worker, 0)
         self._seen_alive = monotonic()
-        return self._worker_id
+        return self.worker_id
 
     async def unregister_worker(self, worker_id: int) -> None:
         """End."""
@@ -94,13 +133,19 @@ class PatientManager(JobManager):
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
         """Hear of jobs that are handed out."""
+        self._notify = on_notification
         await self._patiently(
             lambda: super(PatientManager, self).listen_for_jobs(on_notification=on_notification, queues=queues), None
         )
 
+    async def _look_for_next(self) -> None:
+        """There may be room for a job again: the worker looks as if it had been told of one."""
+        if self._notify:
+            await self._notify(channel="", notification={"type": "job_inserted", "job_id": 0})
+
     async def find_own(self) -> set[int]:
         """Name the jobs that this worker has by the tables."""
-        rows = await self.connector.execute_query_all_async(_HAS, worker_id=self._worker_id)
+        rows = await self.connector.execute_query_all_async(_HAS, worker_id=self.worker_id)
         return {row["id"] for row in rows}
 
     async def _execute(self, query: str, **values: object) -> None:
