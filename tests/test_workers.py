@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from calling import call
-from postgres import bodies_of, new_database, run_sql, scored_ids, types_of
+from postgres import as_user, bodies_of, new_database, run_sql, scored_ids, types_of
 from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, Client, FakeModel, log_of, serving
 
@@ -159,6 +159,7 @@ async def test_a_run_of_many_shares_is_as_far_as_it_is(
         await completed(server, long, 40)
         await server.run(suite="short")
         assert (await server.get(long))["progress"]["completed"] < 1000
+        assert run_sql(db, "SELECT count(*) FROM matchspec_work.procrastinate_events") == [(0,)]
         assert (await server.http.post(f"/results/{long}/cancel")).status_code == 202
 
 
@@ -318,6 +319,48 @@ async def test_shares_that_were_lost_are_handed_out_again(
         async with serving(config, FakeModel(), db=db):
             assert (await server.over(run_id))["status"] == "passed"
     assert len(scored_ids(db, run_id)) == 20
+
+
+async def test_tables_that_were_dropped_are_made_again(
+    tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The schema `matchspec_work` may be lost: whoever works makes it again, and the run goes on."""
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(keeper, "SILENT_SECONDS", 1.0)
+    config = write_project(tmp_path, examples=examples(20), model=HTTP, harness={"concurrency": 8})
+    async with at_work(config, db, [Slow(0.2), Slow(0.2)]) as server:
+        run_id = await server.start()
+        await completed(server, run_id, 8)
+        run_sql(db, "DROP SCHEMA matchspec_work CASCADE")
+        assert (await server.over(run_id))["status"] == "passed"
+        assert (await server.run())["status"] == "passed"
+    assert len(scored_ids(db, run_id)) == 20
+    assert "the schema matchspec_work was gone" in caplog.text
+
+
+async def test_a_worker_without_rights_says_so(
+    tmp_path: Path, db: PostgresUrl, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A role that may write the log but not its work: the worker tells it once, and goes on once it is granted."""
+    rows = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA matchspec_work TO limited"
+    config = write_project(tmp_path, examples=examples(3), model=HTTP)
+    async with serving(config, db=db, limits=API_ONLY) as server:
+        run_sql(
+            db,
+            "DROP ROLE IF EXISTS limited",
+            "CREATE ROLE limited LOGIN",
+            "GRANT USAGE ON SCHEMA matchspec, matchspec_work TO limited",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA matchspec_work TO limited",
+            "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA matchspec TO limited",
+        )
+        run_id = await server.start()
+        async with serving(config, FakeModel(), db=as_user(db, "limited")):
+            while "shares of runs can't be had: permission denied" not in caplog.text:
+                await asyncio.sleep(0.01)
+            run_sql(db, rows)
+            assert (await server.over(run_id))["status"] == "passed"
+    assert caplog.text.count("can't be had") == 1
+    run_sql(db, "DROP OWNED BY limited", "DROP ROLE limited")
 
 
 async def test_a_share_that_its_process_does_not_know_of_is_given_back(

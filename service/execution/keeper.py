@@ -75,11 +75,18 @@ class Keeper:
         while not self._world.stopping.is_set():
             await asyncio.sleep(seconds)
             try:
-                await look()
+                await self._try(look)
             except (LogError, RunClosed, *UNREACHABLE) as error:
                 logger.debug("%s", error)
             except Exception:
                 logger.exception("looking after shares failed; it is looked again")
+
+    async def _try(self, look: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await look()
+        except UNREACHABLE as error:
+            await self._engine.mend(error)
+            raise
 
     async def _look(self) -> None:
         await self._hand_on_of_dead()

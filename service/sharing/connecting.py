@@ -16,7 +16,7 @@ SET synchronous_commit = off; -- what would be lost in a crash is handed out ane
 SET idle_in_transaction_session_timeout = '10s' -- whoever is frozen while others wait for it loses its turn
 """
 
-MARKER = "matchspec work 1, procrastinate 3.10"
+MARKER = "matchspec work 2, procrastinate 3.10"
 """The comment of the schema, which tells what made its tables."""
 
 _FOUND = "SELECT obj_description(to_regnamespace('matchspec_work'), 'pg_namespace')"

@@ -95,6 +95,7 @@ class Engine:
             timeout=5.0,
             configure=_configure,
         )
+        self._address = address
         self._app = App(connector=connector)
         self._manager = self._app.job_manager = PatientManager(connector)
         self._manager.on_late = self._let_go
@@ -117,6 +118,12 @@ class Engine:
         except ConnectorException as error:
             raise LogUnavailable(f"can't share out work in {address}") from error
         return engine
+
+    async def mend(self, error: Exception) -> None:
+        """Make the tables again where a fault says that they are gone. LogUnavailable, LogUnreadable."""
+        if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
+            await prepare(self._address)
+            logger.warning("the schema matchspec_work was gone, and is made again")
 
     async def close(self) -> None:
         """Close all connections."""

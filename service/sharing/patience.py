@@ -7,10 +7,13 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, TypeVar
 
+import psycopg
 from procrastinate import jobs
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.manager import JobManager, NotificationCallback
 from procrastinate.utils import utcnow
+
+from service.log.postgres.connection import unavailable
 
 logger = logging.getLogger("matchspec.work")
 
@@ -69,6 +72,7 @@ class PatientManager(JobManager):
     worker_id = 0
     _seen_alive = 0.0
     _notify: NotificationCallback | None = None
+    _failing = False
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
         """Take the next job, but none of a run that this worker has just refused."""
@@ -155,11 +159,24 @@ class PatientManager(JobManager):
         """Call until it works; once the worker stops, once."""
         while True:
             try:
-                return await call()
+                answer = await call()
             except UniqueViolation:
                 raise
             except ConnectorException as error:
-                logger.debug("%s", error)
+                self._say(error)
                 if self.stopping:
                     return otherwise
+            else:
+                self._say(None)
+                return answer
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _say(self, error: ConnectorException | None) -> None:
+        """Tell once that the tables can't be used, and once that they can again."""
+        if error and not self._failing:
+            cause = error.__cause__
+            reason = unavailable("shares of runs can't be had", cause) if isinstance(cause, psycopg.Error) else error
+            logger.error("%s", reason)
+        elif self._failing and not error:
+            logger.warning("shares of runs can be had again")
+        self._failing = error is not None
