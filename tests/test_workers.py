@@ -321,6 +321,21 @@ async def test_shares_that_were_lost_are_handed_out_again(
     assert len(scored_ids(db, run_id)) == 20
 
 
+async def test_a_share_that_comes_back_is_worked_on_once(tmp_path: Path, db: PostgresUrl) -> None:
+    """A worker that was taken for dead gets its own share again: it begins anew, and lets go of what it was doing."""
+    hand_on = "UPDATE matchspec_work.procrastinate_jobs SET status = 'todo', attempts = attempts + 1"
+    config = write_project(tmp_path, examples=examples(40), model=HTTP, harness={"concurrency": 4})
+    model = Slow(0.3)
+    async with at_work(config, db, [model]) as server:
+        run_id = await server.start()
+        await completed(server, run_id, 4)
+        run_sql(db, hand_on)
+        assert (await server.over(run_id))["status"] == "passed"
+    assert len(model.asked) <= 40 + 4
+    assert model.most <= 8
+    assert run_sql(db, "SELECT id FROM matchspec_work.procrastinate_jobs") == []
+
+
 async def test_tables_that_were_dropped_are_made_again(
     tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -91,7 +91,8 @@ class Shares:
         try:
             await asyncio.wait([active.task])
         finally:
-            del self._active[share.name]
+            if self._active.get(share.name) is active:
+                del self._active[share.name]
             await _end(active.task)
         return self._outcome(share, runner.lacks, left=leaving.is_set() or active.task.cancelled())
 

@@ -103,7 +103,7 @@ class Engine:
         self._manager.may_take = lambda: not self.full
         self._connector = connector
         self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
-        self._at_work: dict[int, Share] = {}
+        self._at_work: dict[int, Job] = {}
         self._strays: set[int] = set()
         self._calls = 0
         self._worker: asyncio.Task[None] | None = None
@@ -132,7 +132,7 @@ class Engine:
     @property
     def full(self) -> bool:
         """Whether the shares that this process has make about as many calls at once as it may make."""
-        free = self._calls - sum(share.calls for share in self._at_work.values())
+        free = self._calls - sum(_share(job).calls for job in self._at_work.values())
         return free < MOST_CALLS - 1 and (bool(self._at_work) or not self._calls)
 
     def begin(self, take: Callable[[Taken], Awaitable[Outcome]], lose: Callable[[Share], None], calls: int) -> None:
@@ -250,18 +250,22 @@ class Engine:
             logger.exception("a share of run %s could not be worked on; it is given back", taken.share.run_id)
             raise
         finally:
-            self._at_work.pop(job.id or 0, None)
+            if self._at_work.get(job.id or 0) is job:
+                del self._at_work[job.id or 0]
         if outcome is not None:
             raise _NotDone(outcome)
 
     def _note_taken(self, job: Job) -> None:
-        self._at_work[job.id or 0] = _share(job)
+        """Note what this process has. It has it anew where it was taken for dead and nobody else took it."""
+        if job.id in self._at_work:
+            self._lose(_share(job))
+        self._at_work[job.id or 0] = job
 
     def _let_go(self, has: set[int]) -> None:
         """After a silence: others may have what this process was working on."""
-        for number, share in list(self._at_work.items()):
+        for number, job in list(self._at_work.items()):
             if number not in has:
-                self._lose(share)
+                self._lose(_share(job))
 
 
 async def open_engine(address: PostgresUrl, log: EventLog) -> Engine:

@@ -44,7 +44,10 @@ FROM (
     ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS next WHERE taken.id = next.id RETURNING taken.*
 """
-_OWN = "FROM procrastinate_jobs WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'"
+_OWN = """
+FROM procrastinate_jobs
+WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing' AND attempts = %(attempts)s
+"""
 _FINISH = f"SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, true) {_OWN}"
 _RETRY = f"""
 SELECT procrastinate_retry_job_v2(
@@ -89,7 +92,7 @@ class PatientManager(JobManager):
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
         """Delete a job that is done, unless another process has it now."""
-        await self._execute(_FINISH, job_id=job.id, worker_id=job.worker_id, status=status.value)
+        await self._execute(_FINISH, **_which(job), status=status.value)
         await self._look_for_next()
 
     async def retry_job(
@@ -102,11 +105,10 @@ class PatientManager(JobManager):
     ) -> None:
         """Give a job back, unless another process has it now. The wait is the database's, whatever clocks say."""
         seconds = max(0.0, (retry_at - utcnow()).total_seconds()) if retry_at else 0.0
-        given = {"job_id": job.id, "worker_id": job.worker_id}
         try:
-            await self._execute(_RETRY, **given, seconds=seconds, priority=priority, queue=queue, lock=lock)
+            await self._execute(_RETRY, **_which(job), seconds=seconds, priority=priority, queue=queue, lock=lock)
         except UniqueViolation:  # the same share was handed out again meanwhile
-            await self._execute(_FINISH, **given, status="succeeded")
+            await self._execute(_FINISH, **_which(job), status="succeeded")
         await self._look_for_next()
 
     async def register_worker(self) -> int:
@@ -180,3 +182,7 @@ class PatientManager(JobManager):
         elif self._failing and not error:
             logger.warning("shares of runs can be had again")
         self._failing = error is not None
+
+
+def _which(job: jobs.Job) -> dict[str, object]:
+    return {"job_id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
