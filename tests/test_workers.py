@@ -207,8 +207,10 @@ async def test_a_large_dataset_is_pinned_by_who_takes_the_run(
 KEYED = HTTP | {"headers": {"X-Key": "${SERVICE_KEY}"}}
 
 
-async def test_what_a_worker_lacks_it_leaves_to_others(tmp_path: Path, db: PostgresUrl) -> None:
-    """A worker without a variable that a run needs asks nothing; the one that has it does all of it."""
+async def test_what_a_worker_lacks_it_leaves_to_others(
+    tmp_path: Path, db: PostgresUrl, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker without a variable that a run needs says so and asks nothing; the one that has it does all."""
     config = write_project(tmp_path, examples=examples(12), model=KEYED, harness={"concurrency": 8})
     lacking, able = FakeModel(), FakeModel()
     async with at_work(config, db, [lacking]) as server:
@@ -219,6 +221,7 @@ async def test_what_a_worker_lacks_it_leaves_to_others(tmp_path: Path, db: Postg
             document = await server.over(run_id)
     assert document["status"] == "passed"
     assert (len(lacking.asked), len(able.asked)) == (0, 12)
+    assert caplog.text.count("is left to other workers") == 1
 
 
 async def test_a_run_that_no_worker_can_take_says_what_is_missing(

@@ -54,12 +54,17 @@ class Keeper:
     async def _take(self, taken: Taken) -> Outcome:
         outcome = await self._shares.work(taken.share, handed_on=taken.handed_on)
         if isinstance(outcome, Refused):
-            self._refused.add(taken.share.run_id)
+            self._note_refused(taken.share.run_id, outcome.lacks)
             missing = await self._engine.refuse(taken, outcome.lacks)
             if missing:
                 await self._end(taken.share.run_id, missing)
                 return None
         return outcome
+
+    def _note_refused(self, run_id: str, lacks: Sequence[str]) -> None:
+        if run_id not in self._refused:
+            logger.warning("run %s is left to other workers: %s", run_id, "; ".join(lacks))
+            self._refused.add(run_id)
 
     async def _end(self, run_id: str, missing: Sequence[str]) -> None:
         plan = await self._plan(run_id)
