@@ -12,6 +12,7 @@ from postgres import as_user, bodies_of, new_database, run_sql, scored_ids, type
 from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, Client, FakeModel, log_of, serving
 
+from domain.share import Share
 from service.execution import keeper, shares, starting
 from service.execution.queue import Limits
 from service.execution.starting import Caller, RunOptions, RunRequest
@@ -379,6 +380,20 @@ async def test_a_worker_without_rights_says_so(
             assert (await server.over(run_id))["status"] == "passed"
     assert caplog.text.count("can't be had") == 1
     run_sql(db, "DROP OWNED BY limited", "DROP ROLE limited")
+
+
+async def test_a_share_that_went_out_again_can_be_handed_on(db: PostgresUrl) -> None:
+    """However often it goes out again, there is one of it; whoever has it may die, and it is handed on."""
+    sharing = await engine.Engine.open(db)
+    share = Share("run-20260315-143022-a3f7", None, 0, 1, 4)
+    try:
+        await sharing.hand_out_again([share])
+        run_sql(db, "SET search_path = matchspec_work", DIE)
+        await sharing.hand_out_again([share])
+        await sharing.hand_on([*await sharing.find_stalled()])
+        assert run_sql(db, "SELECT status::text FROM matchspec_work.procrastinate_jobs") == [("todo",)]
+    finally:
+        await sharing.close()
 
 
 async def test_a_share_that_its_process_does_not_know_of_is_given_back(

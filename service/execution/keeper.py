@@ -22,7 +22,7 @@ LOOK_SECONDS = 2.0
 WAY_SECONDS = 0.5
 """So often it is looked whether another run should have its turn."""
 SILENT_SECONDS = 30.0
-"""A run of which nothing was recorded for so long has its shares handed out again: they might be lost."""
+"""A run of which nothing was recorded for so long is looked at: where its shares were lost, they go out again."""
 
 
 class Keeper:
@@ -152,7 +152,10 @@ class Keeper:
         for run_id, (version, since) in list(self._heard.items()):
             if now - since > SILENT_SECONDS and (run := runs.get(run_id)):
                 self._heard[run_id] = (version, now)
-                await self._engine.hand_out_again(share_out(run_id, run, await self._plan(run_id)))
+                shares = share_out(run_id, run, await self._plan(run_id))
+                async with self._engine.alone() as alone:
+                    if alone:
+                        await self._engine.hand_out_again(shares)
 
     async def _plan(self, run_id: str) -> Plan:
         run = self._world.writer.runs.get(run_id)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import msgspec
 import psycopg
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
@@ -61,6 +61,7 @@ WHERE status = 'todo' AND queue_name = ANY(%(queues)s) AND (scheduled_at IS NULL
   AND NOT EXISTS (SELECT FROM refusals AS own WHERE own.run_id = args->'share'->>0 AND own.worker = %(worker)s)
 ORDER BY priority DESC LIMIT %(most)s
 """
+_HAVE_JOBS = "SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(names)s) AND status IN ('todo', 'doing')"
 _REFUSE = """
 INSERT INTO refusals (run_id, worker, lacks) VALUES (%(run_id)s, %(worker)s, %(lacks)s)
 ON CONFLICT (run_id, worker) DO UPDATE SET lacks = excluded.lacks, said = now()
@@ -158,10 +159,11 @@ class Engine:
             raise cause if isinstance(cause, psycopg.Error) else psycopg.Error(str(error)) from error
 
     async def hand_out_again(self, shares: Sequence[Share]) -> None:
-        """Hand out shares that nobody seems to have; one that waits already, or is worked on, is not done twice."""
-        for share in shares:
-            with suppress(AlreadyEnqueued):
-                await self._manager.defer_job_async(_job(share).evolve(queue=HANDED_ON, queueing_lock=share.name))
+        """Hand out the shares of a run, unless one of them waits or is worked on: then the run is not lost."""
+        names = [share.name for share in shares]
+        if not await self._connector.execute_query_all_async(_HAVE_JOBS, names=names):
+            jobs = [_job(share).evolve(queue=HANDED_ON) for share in shares]
+            await self._manager.batch_defer_jobs_async(jobs)
 
     async def rank(self, completed: Mapping[str, int]) -> None:
         """Let the shares of runs wait behind those of runs that are less far: so many askings are recorded of each."""

@@ -105,10 +105,7 @@ class PatientManager(JobManager):
     ) -> None:
         """Give a job back, unless another process has it now. The wait is the database's, whatever clocks say."""
         seconds = max(0.0, (retry_at - utcnow()).total_seconds()) if retry_at else 0.0
-        try:
-            await self._execute(_RETRY, **_which(job), seconds=seconds, priority=priority, queue=queue, lock=lock)
-        except UniqueViolation:  # the same share was handed out again meanwhile
-            await self._execute(_FINISH, **_which(job), status="succeeded")
+        await self._execute(_RETRY, **_which(job), seconds=seconds, priority=priority, queue=queue, lock=lock)
         await self._look_for_next()
 
     async def register_worker(self) -> int:
