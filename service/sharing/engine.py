@@ -61,7 +61,7 @@ WHERE status = 'todo' AND queue_name = ANY(%(queues)s) AND (scheduled_at IS NULL
   AND NOT EXISTS (SELECT FROM refusals AS own WHERE own.run_id = args->'share'->>0 AND own.worker = %(worker)s)
 ORDER BY priority DESC LIMIT %(most)s
 """
-_HAVE_JOBS = "SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(names)s) AND status IN ('todo', 'doing')"
+_HAVE_JOBS = "SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(names)s)"  # those that are done are deleted
 _REFUSE = """
 INSERT INTO refusals (run_id, worker, lacks) VALUES (%(run_id)s, %(worker)s, %(lacks)s)
 ON CONFLICT (run_id, worker) DO UPDATE SET lacks = excluded.lacks, said = now()
