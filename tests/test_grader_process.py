@@ -220,8 +220,14 @@ def test_a_grader_closed_while_it_starts_leaves_nothing(run: Run, steps: int) ->
         await grader.close()
         return await call
 
+    before = children()
     assert run(close_early()) == "the grader is closed"
-    assert not Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    assert children() <= before
+
+
+def children() -> set[str]:
+    """The processes that this one has started and that are there still, some for other tests."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 def test_a_cancelled_close_still_leaves_nothing(run: Run) -> None:

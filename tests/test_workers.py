@@ -216,7 +216,9 @@ async def test_what_a_worker_lacks_it_leaves_to_others(
     lacking, able = FakeModel(), FakeModel()
     async with at_work(config, db, [lacking]) as server:
         run_id = await server.start()
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            while "is left to other workers" not in caplog.text:
+                await asyncio.sleep(0.01)
         variables = {"SERVICE_KEY": "a-key-of-the-worker"}
         async with serving(config, able, db=db, environment=variables):
             document = await server.over(run_id)
