@@ -143,7 +143,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Take no more shares, and wait until those at work are given back."""
-        self._manager.stopping = True
+        self._manager.stop()
         if self._worker:
             self._worker.cancel()
             with suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from procrastinate import jobs
+from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.manager import JobManager, NotificationCallback
 from procrastinate.utils import utcnow
@@ -20,6 +21,7 @@ logger = logging.getLogger("matchspec.work")
 T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
+LAST_SECONDS = 1.0
 STALLED_SECONDS = 7.0
 """A process that gave no sign of life for so long is taken for dead."""
 
@@ -76,6 +78,16 @@ class PatientManager(JobManager):
     _seen_alive = 0.0
     _notify: NotificationCallback | None = None
     _failing = False
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self._limits: set[asyncio.Timeout] = set()
+
+    def stop(self) -> None:
+        """Wait for no answer any more, or not for long."""
+        self.stopping = True
+        for limit in self._limits:
+            limit.reschedule(asyncio.get_running_loop().time() + LAST_SECONDS)
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
         """Take the next job, but none of a run that this worker has just refused."""
@@ -155,13 +167,13 @@ class PatientManager(JobManager):
         await self._patiently(lambda: self.connector.execute_query_async(query, **values), None)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        """Call until it works; once the worker stops, once."""
+        """Call until it works; once the worker stops, once, and not for long: the dead are found by their silence."""
         while True:
             try:
-                answer = await call()
+                answer = await self._within_limit(call)
             except UniqueViolation:
                 raise
-            except ConnectorException as error:
+            except (ConnectorException, TimeoutError) as error:
                 self._say(error)
                 if self.stopping:
                     return otherwise
@@ -170,7 +182,15 @@ class PatientManager(JobManager):
                 return answer
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _say(self, error: ConnectorException | None) -> None:
+    async def _within_limit(self, call: Callable[[], Awaitable[T]]) -> T:
+        async with asyncio.timeout(LAST_SECONDS if self.stopping else None) as limit:
+            self._limits.add(limit)
+            try:
+                return await call()
+            finally:
+                self._limits.remove(limit)
+
+    def _say(self, error: Exception | None) -> None:
         """Tell once that the tables can't be used, and once that they can again."""
         if error and not self._failing:
             cause = error.__cause__
