@@ -6,9 +6,9 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from domain.errors import LogUnavailable, MatchspecError, RunClosed
+from domain.errors import LogUnavailable, MatchspecError, NoExamples, RunClosed
 from domain.plan import Plan, decode_plan
-from domain.run import Run, abandon, conclude, finish
+from domain.run import Run, abandon, conclude, finish, is_done
 from domain.share import Share
 from domain.verdict import NOTHING_HELD, Held
 from service.execution.jobs import secrets_of
@@ -36,16 +36,33 @@ class Carrier(ABC):
             await asyncio.sleep(RETRY_SECONDS)
 
     @abstractmethod
-    async def _carry(self) -> None:
+    async def _carry(self, plan: Plan) -> None:
         """Do what there is to do; whatever it raises but RunClosed and LogUnavailable ends the run."""
+
+    @abstractmethod
+    async def _ask_and_grade(self, plan: Plan) -> None:
+        """Score what is left, once all is pinned."""
 
     async def _go_on(self) -> Exception | None:
         try:
-            await self._carry()
+            plan = await self._plan()
+            if self._run.cancelled:
+                await self._insist(lambda run, at: finish(run, plan, at))
+            else:
+                await self._carry(plan)
         except Exception as error:  # noqa: BLE001 - it is recorded in the run
             first = _first(error)
             return None if isinstance(first, RunClosed) else first
         return None
+
+    async def _score(self, plan: Plan) -> None:
+        """Score what is left, and end the run once nothing is."""
+        if not self._run.total:
+            raise NoExamples
+        if not is_done(self._run, plan):
+            await self._ask_and_grade(plan)
+        if is_done(self._run, plan):
+            await self._conclude(plan)
 
     async def _conclude(self, plan: Plan) -> None:
         held = await self._hold(plan)

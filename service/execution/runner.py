@@ -2,10 +2,10 @@
 
 import asyncio
 
-from domain.errors import MatchspecError, NoExamples
+from domain.errors import MatchspecError
 from domain.events import ExamplesPinned
 from domain.plan import Plan, name_left_out
-from domain.run import GIVEN_UP, Run, crashes_too_often, finish, is_done, pin_examples, resume
+from domain.run import GIVEN_UP, Run, crashes_too_often, is_done, pin_examples, resume
 from service.execution.carrying import Carrier
 from service.execution.jobs import find_changed_code, open_jobs
 from service.execution.lanes import Lane, make_lanes
@@ -22,21 +22,12 @@ class Runner(Carrier):
         super().__init__(world, run_id)
         self._taken_over = taken_over
 
-    async def _carry(self) -> None:
-        plan = await self._plan()
-        if self._run.cancelled:
-            await self._insist(lambda run, at: finish(run, plan, at))
-            return
+    async def _carry(self, plan: Plan) -> None:
         if self._taken_over and crashes_too_often(self._run, self._world.log.crashed):
             raise MatchspecError(GIVEN_UP)
         if not self._run.pinned:
             await self._pin(plan)
-        if not self._run.total:
-            raise NoExamples
-        if not is_done(self._run, plan):
-            await self._ask_and_grade(plan)
-        if is_done(self._run, plan):
-            await self._conclude(plan)
+        await self._score(plan)
 
     async def _ask_and_grade(self, plan: Plan) -> None:
         async with open_jobs(self._world, self._run, plan) as jobs:

@@ -3,10 +3,9 @@
 import asyncio
 from time import monotonic
 
-from domain.errors import NoExamples
 from domain.events import ExamplesPinned
 from domain.plan import Plan
-from domain.run import Run, finish, is_done, pin_examples, resume
+from domain.run import Run, pin_examples, resume
 from domain.share import Share, share_out
 from service.execution.carrying import Carrier
 from service.execution.jobs import cut_job
@@ -36,24 +35,15 @@ class ShareRunner(Carrier):
         self._leaving = leaving
         self._resumed = resumed
 
-    async def _carry(self) -> None:
-        plan = await self._plan()
-        if self._run.cancelled:
-            await self._insist(lambda run, at: finish(run, plan, at))
-            return
+    async def _carry(self, plan: Plan) -> None:
         self.lacks = await asyncio.to_thread(find_lacks, self._world, self._run, plan)
         if self.lacks:
             return
         if not self._run.pinned:
             await self._pin(plan)
             return
-        if not self._run.total:
-            raise NoExamples
-        if not is_done(self._run, plan):
-            await self._ask_and_grade(plan)
-        if is_done(self._run, plan):
-            await self._conclude(plan)
-        elif plan.fail_fast:
+        await self._score(plan)
+        if plan.fail_fast:
             await self._go_on_to_next(plan)
 
     async def _pin(self, plan: Plan) -> None:
