@@ -7,7 +7,7 @@ from domain.plan import Plan, PlannedHarness
 from domain.run import Key, Run
 
 MOST_CALLS = 4
-"""A share never asks more examples at once: a process takes shares until they ask as many as it may."""
+"""A share asks no more examples at once, unless there are too few rows to cut it further."""
 
 
 class Share(NamedTuple):
@@ -65,11 +65,13 @@ def share_out(run_id: str, run: Run, plan: Plan) -> list[Share]:
 
 
 def _cut(run_id: str, key: Key | None, calls: int, run: Run) -> Iterator[Share]:
-    rows = max((run.harnesses[name].rows or 0 for name in run.tallies if key in {None, name}), default=0)
+    harnesses = [run.harnesses[name] for name in run.tallies if key in {None, name}]
+    rows = max((harness.rows or 0 for harness in harnesses), default=0)
     parts = max(1, min(-(-calls // MOST_CALLS), rows))
+    askings = sum(-(-(harness.rows or 0) // parts) * harness.repeats for harness in harnesses)
     for part in range(parts):
         share = calls * (part + 1) // parts - calls * part // parts
-        yield Share(run_id, key, part, parts, min(share, MOST_CALLS))
+        yield Share(run_id, key, part, parts, max(1, min(share, askings)))
 
 
 def _planned(plan: Plan, key: Key) -> PlannedHarness:

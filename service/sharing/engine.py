@@ -9,31 +9,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, Self
 
-import msgspec
 import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
-from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 
 from domain.errors import LogUnavailable
-from domain.share import MOST_CALLS, Left, Outcome, Refused, Share
+from domain.share import MOST_CALLS, Outcome, Share
 from service.log.address import PostgresUrl
 from service.log.event_log import EventLog
 from service.log.postgres.connection import conninfo, lock_key
 from service.log.postgres.event_log import PostgresLog
 from service.sharing.connecting import SETTINGS, prepare
+from service.sharing.jobs import HANDED_ON, SHARES, GivenBack, NotDone, job_of, share_of
 from service.sharing.patience import STALLED_SECONDS, PatientManager
 
 logger = logging.getLogger("matchspec.work")
 
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what fails here is told by us
-
-SHARES = "shares"
-HANDED_ON = "handed on"
-"""Where shares wait that no process has any more: the one that takes such a share resumes its run."""
 
 UNREACHABLE = (ConnectorException, psycopg.Error)
 """What is raised while the database is away, unless something else is said."""
@@ -103,7 +98,7 @@ class Engine:
         self._manager.on_taken = self._note_taken
         self._manager.may_take = lambda: not self.full
         self._connector = connector
-        self._app.task(name="work", pass_context=True, queue=SHARES, retry=_GivenBack())(self._work)
+        self._app.task(name="work", pass_context=True, queue=SHARES, retry=GivenBack())(self._work)
         self._at_work: dict[int, Job] = {}
         self._strays: set[int] = set()
         self._calls = 0
@@ -133,7 +128,7 @@ class Engine:
     @property
     def full(self) -> bool:
         """Whether the shares that this process has make about as many calls at once as it may make."""
-        free = self._calls - sum(_share(job).calls for job in self._at_work.values())
+        free = self._calls - sum(share_of(job).calls for job in self._at_work.values())
         return free < MOST_CALLS - 1 and (bool(self._at_work) or not self._calls)
 
     def begin(self, take: Callable[[Taken], Awaitable[Outcome]], lose: Callable[[Share], None], calls: int) -> None:
@@ -151,7 +146,7 @@ class Engine:
 
     async def hand_out(self, connection: AsyncConnection, shares: Sequence[Share]) -> None:
         """Let processes take shares once the transaction of a connection is committed. psycopg's errors."""
-        jobs = [_job(share) for share in shares]
+        jobs = [job_of(share) for share in shares]
         try:
             await self._manager.batch_defer_jobs_async(jobs, connection=connection)
         except ConnectorException as error:
@@ -162,7 +157,7 @@ class Engine:
         """Hand out the shares of a run, unless one of them waits or is worked on: then the run is not lost."""
         names = [share.name for share in shares]
         if not await self._connector.execute_query_all_async(_HAVE_JOBS, names=names):
-            jobs = [_job(share).evolve(queue=HANDED_ON) for share in shares]
+            jobs = [job_of(share).evolve(queue=HANDED_ON) for share in shares]
             await self._manager.batch_defer_jobs_async(jobs)
 
     async def rank(self, completed: Mapping[str, int]) -> None:
@@ -177,7 +172,7 @@ class Engine:
     async def find_stalled(self) -> dict[int, Share]:
         """Shares of processes that are dead, or seem so, by the numbers of their jobs."""
         jobs = await self._manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
-        return {job.id: _share(job) for job in jobs if job.id is not None}
+        return {job.id: share_of(job) for job in jobs if job.id is not None}
 
     async def hand_on(self, numbers: Sequence[int]) -> None:
         """Give shares to others that nobody works on."""
@@ -243,7 +238,7 @@ class Engine:
 
     async def _work(self, context: JobContext, /, **_arguments: object) -> None:
         job = context.job
-        taken = Taken(_share(job), job.worker_id or 0, job.queue == HANDED_ON)
+        taken = Taken(share_of(job), job.worker_id or 0, job.queue == HANDED_ON)
         try:
             outcome = await self._take(taken)
         except UNREACHABLE:
@@ -255,19 +250,19 @@ class Engine:
             if self._at_work.get(job.id or 0) is job:
                 del self._at_work[job.id or 0]
         if outcome is not None:
-            raise _NotDone(outcome)
+            raise NotDone(outcome)
 
     def _note_taken(self, job: Job) -> None:
         """Note what this process has. It has it anew where it was taken for dead and nobody else took it."""
         if job.id in self._at_work:
-            self._lose(_share(job))
+            self._lose(share_of(job))
         self._at_work[job.id or 0] = job
 
     def _let_go(self, has: set[int]) -> None:
         """After a silence: others may have what this process was working on."""
         for number, job in list(self._at_work.items()):
             if number not in has:
-                self._lose(_share(job))
+                self._lose(share_of(job))
 
 
 async def open_engine(address: PostgresUrl, log: EventLog) -> Engine:
@@ -276,39 +271,6 @@ async def open_engine(address: PostgresUrl, log: EventLog) -> Engine:
     if isinstance(log, PostgresLog):
         log.hand_out = engine.hand_out
     return engine
-
-
-class _NotDone(Exception):
-    """A share is given back."""
-
-    def __init__(self, outcome: Left | Refused) -> None:
-        super().__init__()
-        self.outcome = outcome
-
-
-class _GivenBack(BaseRetryStrategy):
-    """When a share may be taken again, and after which others."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Give it back whatever happened: only a share of which nothing is left is done."""
-        match exception:
-            case _NotDone(outcome=Left(completed, stopping)):
-                return RetryDecision(priority=-completed, queue=HANDED_ON if stopping else SHARES)
-            case _NotDone(outcome=Refused()):
-                return RetryDecision(retry_in={"seconds": 0})
-            case asyncio.CancelledError():
-                return RetryDecision(queue=HANDED_ON)
-            case _:
-                return RetryDecision(retry_in={"seconds": 1})
-
-
-def _job(share: Share) -> Job:
-    arguments = {"share": msgspec.to_builtins(share)}
-    return Job(queue=SHARES, lock=share.name, queueing_lock=None, task_name="work", task_kwargs=arguments)
-
-
-def _share(job: Job) -> Share:
-    return msgspec.convert(job.task_kwargs["share"], Share)
 
 
 async def _configure(connection: AsyncConnection) -> None:

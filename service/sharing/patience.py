@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from procrastinate import jobs
 from procrastinate.connector import BaseConnector
-from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager, NotificationCallback
 from procrastinate.utils import utcnow
 
@@ -171,8 +171,6 @@ class PatientManager(JobManager):
         while True:
             try:
                 answer = await self._within_limit(call)
-            except UniqueViolation:
-                raise
             except (ConnectorException, TimeoutError) as error:
                 self._say(error)
                 if self.stopping:
