@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import assert_never
 
 import re2
@@ -14,13 +14,15 @@ from domain.grader_spec import (
     ExactMatchConfig,
     ExactMatchGrader,
     RegexConfig,
-    RegexFlag,
     RegexGrader,
     TextGrader,
 )
 
 Grade = Callable[[str, str], float]
 """(expected, output) -> score; raises GraderError."""
+
+Estimate = Callable[[str, str], int]
+"""(expected, output) -> instructions of the pattern times characters of output."""
 
 PATTERN_BYTES = 8 * 1024 * 1024
 MUCH_WORK = 2_000_000
@@ -46,11 +48,11 @@ def make_grader(grader: TextGrader) -> Grade:
             assert_never(grader)
 
 
-def estimate_work(grader: TextGrader, expected: str, output: str) -> int:
-    """Estimate what a grading costs, in instructions of the pattern times characters of output; 0 where it is cheap."""
+def make_estimate(grader: TextGrader) -> Estimate | None:
+    """Build the function that estimates what a grading costs; None where it is cheap, whatever the texts."""
     if not isinstance(grader, RegexGrader):
-        return 0
-    return (_program_size(grader.config.pattern, tuple(grader.config.flags)) + len(expected)) * len(output)
+        return None
+    return partial(_estimate, _program_size(grader.config))
 
 
 def exact_match(config: ExactMatchConfig, expected: str, output: str) -> float:
@@ -109,13 +111,16 @@ def _compiled_whole(config: RegexConfig) -> "re2._Regexp[str] | None":
     return None if _PLACEHOLDER.search(config.pattern) else compile_pattern(config, "")
 
 
-@lru_cache(256)
-def _program_size(pattern: str, flags: tuple[RegexFlag, ...]) -> int:
+def _estimate(program_size: int, expected: str, output: str) -> int:
+    return (program_size + len(expected)) * len(output)
+
+
+def _program_size(config: RegexConfig) -> int:
     """Count the instructions of a pattern without the expected text: `a{500}` has 500, however short it is written."""
     try:
-        return int(compile_pattern(RegexConfig(pattern=pattern, flags=list(flags)), "").programsize)
+        return int(compile_pattern(config, "").programsize)
     except re2.error:
-        return len(pattern)
+        return len(config.pattern)
 
 
 def _reason(error: Exception) -> str:

@@ -171,7 +171,7 @@ FAULTS = [
         "a call after the stop",
         "test_sigterm.py",
         (
-            ("service/execution/scoring.py", "if self._world.stopping.is_set():", "if False:"),
+            ("service/execution/permits.py", "if self._stopping.is_set():", "if False:"),
             ("service/execution/runner.py", "while not leaving.is_set() and (", "while ("),
         ),
     ),

@@ -1,6 +1,8 @@
 """A service that is asked through a pace, with calls that a test ends."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from domain.errors import ModelError
 from service.execution.pace import Pace
@@ -33,10 +35,22 @@ class Service:
         await asyncio.gather(*self._calls, return_exceptions=True)
 
     async def _call(self, run_id: str) -> None:
-        async with self.pace.call(run_id):
+        async with turn(self.pace, run_id):
             answer = asyncio.get_running_loop().create_future()
             self.inside.append(answer)
             await answer
+
+
+@asynccontextmanager
+async def turn(pace: Pace, run_id: str = "a") -> AsyncIterator[None]:
+    """Hold a turn around a call; how the block ends moves the limit."""
+    falls = await pace.acquire(run_id)
+    try:
+        yield
+    except BaseException as error:
+        pace.release(run_id, falls, error)
+        raise
+    pace.release(run_id, falls, None)
 
 
 async def settle() -> None:

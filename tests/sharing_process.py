@@ -9,6 +9,8 @@ import contextlib
 import sys
 import time
 
+from paced import turn
+
 from domain.errors import ModelError
 from service.execution.pace import Pace
 from service.execution.shared_paces import SharedPaces
@@ -23,7 +25,7 @@ async def ask_for_ever(pace: Pace) -> None:
     """Make one call after the other."""
     while True:
         with contextlib.suppress(ModelError):
-            async with pace.call("run"):
+            async with turn(pace, "run"):
                 print("begin", time.monotonic(), flush=True)
                 await asyncio.sleep(CALL_SECONDS)
                 print("end", time.monotonic(), flush=True)

@@ -1,13 +1,14 @@
 """One asking of an example: attempts, their deadlines, and the waits between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Sequence
 
 import pytest
+from permitted import free_permits, permits_of
 
 from domain.errors import ModelError
-from service.execution.attempts import Answer, Patience, ask_patiently
+from service.execution.attempts import Answer, Patience, Service
+from service.execution.slots import CallSlots
 from service.models.ask import Reply
 
 REFUSED = ModelError("connection refused", retry=True)
@@ -47,7 +48,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def ask(model: Model, *, retries: int = 0, delay: int = 250, within: float = 30) -> Answer:
     """Ask with so much patience and no limit of the server."""
-    return await ask_patiently(model.ask, "hi", Patience(within, retries, delay), nullcontext)
+    return await Service(model.ask, Patience(within, retries, delay), free_permits()).answer("hi", "run")
 
 
 def told(answer: Answer) -> tuple[str | None, str | None, int]:
@@ -125,29 +126,22 @@ async def test_the_latency_is_that_of_the_last_attempt() -> None:
 
 async def test_a_slot_is_held_around_an_attempt_and_not_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's slot is taken for each attempt, and given back before the wait for the next."""
-    story: list[str] = []
-
-    @asynccontextmanager
-    async def slot() -> AsyncIterator[None]:
-        story.append("slot")
-        try:
-            yield
-        finally:
-            story.append("free")
+    story: list[tuple[str, int]] = []
+    slots = CallSlots(5)
 
     async def tell(_text: str) -> Reply:
-        story.append("ask")
-        if story.count("ask") == 1:
+        story.append(("ask", slots.used))
+        if len(story) == 1:
             raise REFUSED
         return Reply("fine")
 
     async def sleep(_seconds: float) -> None:
-        story.append("wait")
+        story.append(("wait", slots.used))
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await ask_patiently(tell, "hi", Patience(30, 1, 250), slot)
+    await Service(tell, Patience(30, 1, 250), permits_of(slots)).answer("hi", "run")
 
-    assert story == ["slot", "ask", "free", "wait", "slot", "ask", "free"]
+    assert [*story, ("over", slots.used)] == [("ask", 1), ("wait", 0), ("ask", 1), ("over", 0)]
 
 
 @pytest.mark.parametrize("answers", [[HANGS], [REFUSED, HANGS]], ids=["in the first call", "in a later one"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiolimiter import AsyncLimiter
-from paced import Service
+from paced import Service, turn
 from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, FakeModel, serving
 
@@ -149,7 +149,7 @@ async def test_requests_per_minute_come_one_by_one() -> None:
     began: list[float] = []
 
     async def call() -> None:
-        async with pace.call("a"):
+        async with turn(pace):
             began.append(time.monotonic())
 
     await asyncio.gather(*(call() for _ in range(4)))

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from over_httpx import sending_to
+from permitted import free_permits
 from project import write_project
 from running import HTTP, FakeModel, serving
 
 from domain.errors import ModelError
 from domain.model_spec import HttpModel
-from service.execution.attempts import Patience, ask_patiently
+from service.execution.attempts import Patience, Service
 from service.models.ask import Reply
 from service.models.model import open_model
 from service.models.retry_after import retry_after_seconds
@@ -100,7 +100,7 @@ async def test_the_longer_of_backoff_and_retry_after_is_waited(
             raise errors.pop(0)
         return Reply("fine")
 
-    answer = await ask_patiently(ask, "hi", Patience(30, 3, delay_ms), nullcontext)
+    answer = await Service(ask, Patience(30, 3, delay_ms), free_permits()).answer("hi", "run")
 
     assert answer.reply == Reply("fine")
     assert waited == waits

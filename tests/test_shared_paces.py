@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from paced import Service
+from paced import Service, turn
 from postgres import Server as Postgres
 from postgres import find_programs, new_database, run_sql
 from project import examples, write_project
@@ -194,7 +194,7 @@ async def test_a_service_without_limits_costs_no_statement_a_call(
         pace = pace_of(paces)
         began = time.monotonic()
         for _ in range(1_000):
-            async with pace.call("a"):
+            async with turn(pace):
                 pass
         assert asked <= 3 + (time.monotonic() - began) / shared_paces.RENEW_SECONDS
 
@@ -202,7 +202,7 @@ async def test_a_service_without_limits_costs_no_statement_a_call(
 async def test_no_secret_is_in_the_database(db: PostgresUrl) -> None:
     """Neither key nor endpoint stands there, only digests."""
     async with processes(db, 1) as (paces,):
-        async with pace_of(paces, MODEL.__replace__(requests_per_minute=1_000)).call("a"):
+        async with turn(pace_of(paces, MODEL.__replace__(requests_per_minute=1_000))):
             pass
         kept = [run_sql(db, f"SELECT x::text FROM matchspec_work.{table} AS x") for table in TABLES]
     assert all(kept)

@@ -27,12 +27,13 @@ class Caller:
         self.task = asyncio.create_task(self._call(slots))
 
     async def _call(self, slots: CallSlots) -> None:
-        async with slots.call(self.run_id):
-            self.holds = True
-            try:
-                await self._end.wait()
-            finally:
-                self.holds = False
+        await slots.acquire(self.run_id)
+        self.holds = True
+        try:
+            await self._end.wait()
+        finally:
+            self.holds = False
+            slots.release(self.run_id)
 
     async def end(self) -> None:
         """Give the slot back."""
@@ -121,9 +122,10 @@ async def test_runs_that_never_pause_all_get_their_turns(limit: int, runs: str) 
 
     async def work(run_id: str) -> None:
         while calls.total() < 600:
-            async with slots.call(run_id):
-                calls[run_id] += 1
-                await asyncio.sleep(0)
+            await slots.acquire(run_id)
+            calls[run_id] += 1
+            await asyncio.sleep(0)
+            slots.release(run_id)
 
     await asyncio.gather(*(work(run_id) for run_id in runs for _ in range(3)))
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from domain.errors import GraderError, ModelError
 from domain.events import ExampleAnswered, ExampleScored
 from domain.graded import Asked, Graded
-from domain.grader_spec import TextGrader
-from domain.graders import MUCH_WORK, Grade, estimate_work
+from domain.graders import MUCH_WORK, Estimate, Grade
 from domain.marks import Marks
 from domain.secrets import Secrets
 from service.execution.attempts import Answer
@@ -20,11 +20,11 @@ from service.graders.grader import Grader
 
 
 class PureGrader(NamedTuple):
-    """A grader that compares two texts."""
+    """A grader that compares two texts; what that costs is estimated where it may be much."""
 
     name: str
-    spec: TextGrader
     grade: Grade
+    estimate: Estimate | None
 
 
 class OpenGrader(NamedTuple):
@@ -93,7 +93,7 @@ def make_failed(suite: str, harness: str, secrets: Secrets, asked: AskedRow, ans
 
 def make_scored(answered: ExampleAnswered, grades: Grades, passed: bool, *, recorded: bool) -> ExampleScored:
     """Tell the grades of an answer, and the answer too unless it was `recorded` before."""
-    identity = ExampleScored(
+    whole = ExampleScored(
         suite=answered.suite,
         harness=answered.harness,
         example=answered.example,
@@ -101,19 +101,17 @@ def make_scored(answered: ExampleAnswered, grades: Grades, passed: bool, *, reco
         row=answered.row,
         scores=grades.scores,
         passed=passed,
-        errors=grades.errors,
-        details=grades.details,
-    )
-    if recorded:
-        return identity
-    return replace(
-        identity,
         output=answered.output,
         latency_ms=answered.latency_ms,
         attempts=answered.attempts,
         usage=answered.usage,
+        errors=grades.errors,
+        details=grades.details,
         secrets=answered.secrets,
     )
+    if not recorded:
+        return whole
+    return replace(whole, output=UNSET, latency_ms=UNSET, attempts=UNSET, usage=None, secrets=[])
 
 
 async def grade(graders: Graders, asked: Asked) -> Grades:
@@ -121,9 +119,14 @@ async def grade(graders: Graders, asked: Asked) -> Grades:
     grades = Grades({}, {}, {})
     for pure in graders.pure:
         try:
-            grades.scores[pure.name] = await _compare(pure, asked)
+            if pure.estimate and pure.estimate(asked.expected, asked.output) >= MUCH_WORK:
+                score = await asyncio.to_thread(pure.grade, asked.expected, asked.output)
+            else:
+                score = pure.grade(asked.expected, asked.output)
         except GraderError as error:
             grades.errors[pure.name] = str(error)
+        else:
+            grades.scores[pure.name] = score
     if graders.open:
         results = await asyncio.gather(*(_ask(one, asked) for one in graders.open))
         for one, result in zip(graders.open, results, strict=True):
@@ -133,6 +136,8 @@ async def grade(graders: Graders, asked: Asked) -> Grades:
 
 def without_secrets(grades: Grades, secrets: Secrets) -> Grades:
     """Replace secrets in what graders tell: a user's own sees the environment, a judge may repeat what it was sent."""
+    if not grades.details and not grades.errors:
+        return grades
     errors = {name: secrets.replace(error)[0] for name, error in grades.errors.items()}
     return Grades(grades.scores, {name: _clean(detail, secrets) for name, detail in grades.details.items()}, errors)
 
@@ -140,12 +145,6 @@ def without_secrets(grades: Grades, secrets: Secrets) -> Grades:
 def _clean(detail: object, secrets: Secrets) -> object:
     text, replaced = secrets.replace(msgspec.json.encode(detail).decode())
     return msgspec.json.decode(text) if replaced else detail
-
-
-async def _compare(pure: PureGrader, asked: Asked) -> float:
-    if estimate_work(pure.spec, asked.expected, asked.output) < MUCH_WORK:
-        return pure.grade(asked.expected, asked.output)
-    return await asyncio.to_thread(pure.grade, asked.expected, asked.output)
 
 
 async def _ask(grader: OpenGrader, asked: Asked) -> Graded | GraderError:

@@ -8,33 +8,22 @@ from typing import NamedTuple, assert_never
 
 from domain.examples import Example, decode_manifest, is_selected
 from domain.grader_spec import TextGrader, grader_name
-from domain.graders import make_grader
+from domain.graders import make_estimate, make_grader
 from domain.marks import marks_of
 from domain.model_spec import CommandModel, EchoModel, HttpModel, Model, NoopModel, OpenAIModel
 from domain.plan import Plan, PlannedHarness, PlannedSuite
 from domain.run import Key, Run
 from domain.secrets import Secrets, grader_variables, named_variables
 from domain.share import Share
-from service.execution.attempts import Patience
+from service.execution.attempts import Patience, Service
 from service.execution.code import find_code
 from service.execution.grading import Graders, OpenGrader, PureGrader
 from service.execution.old_runs import OldOutputs, OldRun
-from service.execution.pace import Pace
+from service.execution.permits import Permits
 from service.execution.rows import Progress, Rows
 from service.execution.world import World
 from service.graders.opening import GraderOpener, GraderWorld
-from service.measures import Calls
-from service.models.ask import Ask
 from service.models.model import open_model
-
-
-class Service(NamedTuple):
-    """Whom to ask, how fast, and where to note how it went."""
-
-    ask: Ask
-    pace: Pace | None
-    patience: Patience
-    calls: Calls
 
 
 class Job(NamedTuple):
@@ -104,7 +93,8 @@ async def _open_job(
 def _open_service(world: World, harness: PlannedHarness, folder: Path) -> Service:
     ask = open_model(harness.model, folder=folder, environment=world.environment, send=world.send)
     calls = world.measures.calls_of("model", _endpoint(harness.model))
-    return Service(ask, world.paces.of(harness.model), _patience(harness), calls)
+    permits = Permits(world.paces.of(harness.model), world.slots, calls, world.stopping)
+    return Service(ask, _patience(harness), permits)
 
 
 def _endpoint(model: Model) -> str:
@@ -128,7 +118,7 @@ def _open_graders(opener: GraderOpener, suite: PlannedSuite, harness: PlannedHar
     pure, opened = [], []
     for spec in harness.graders:
         if isinstance(spec, TextGrader):
-            pure.append(PureGrader(grader_name(spec), spec, make_grader(spec)))
+            pure.append(PureGrader(grader_name(spec), make_grader(spec), make_estimate(spec)))
         else:
             opened.append(OpenGrader(grader_name(spec), opener.open(spec, folder)))
     return Graders(pure, opened, marks_of(suite, harness))

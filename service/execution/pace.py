@@ -65,10 +65,6 @@ class Pace:
         """How many calls there may be in flight now."""
         return self._load.limit
 
-    def call(self, run_id: str) -> "_Turn":
-        """Wait for a turn and hold it around one attempt; how the attempt ends moves the limit."""
-        return _Turn(self, run_id)
-
     async def acquire(self, run_id: str) -> int:
         """Wait for a turn; what it gives is to be told when the turn ends."""
         await self._load.acquire(run_id)
@@ -95,23 +91,6 @@ class Pace:
             self._load.release(run_id)
             return False
         return True
-
-
-class _Turn:
-    """A turn for the time of a block."""
-
-    __slots__ = ("_falls", "_pace", "_run_id")
-
-    def __init__(self, pace: Pace, run_id: str) -> None:
-        self._pace = pace
-        self._run_id = run_id
-        self._falls = 0
-
-    async def __aenter__(self) -> None:
-        self._falls = await self._pace.acquire(self._run_id)
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._pace.release(self._run_id, self._falls, error)
 
 
 Service = tuple[str, str]

@@ -9,8 +9,9 @@ from domain.run import GIVEN_UP, Run, crashes_too_often, is_done, pin_examples, 
 from service.execution.carrying import Carrier
 from service.execution.jobs import find_changed_code, open_jobs
 from service.execution.lanes import Lane, make_lanes
+from service.execution.permits import Stopping
 from service.execution.pinning import pin_plan
-from service.execution.scoring import Scorer, Stopping
+from service.execution.scoring import Scorer
 from service.execution.world import World
 from service.version import VERSION
 

@@ -1,23 +1,18 @@
 """One asking, from the model's answer to the recorded score."""
 
 from functools import partial
-from time import monotonic
 
 from domain import codec
-from domain.errors import LogUnreadable, ModelError
+from domain.errors import LogUnreadable
 from domain.events import Event, ExampleAnswered, ExampleScored
 from domain.graded import Asked
 from domain.run import Run, record_answer, record_score
-from service.execution.attempts import ask_patiently
+from service.execution.attempts import Service
 from service.execution.grading import grade, make_answered, make_failed, make_scored, without_secrets
-from service.execution.jobs import Job, Service
+from service.execution.jobs import Job
 from service.execution.old_runs import OldOutputs
 from service.execution.rows import AskedRow
 from service.execution.world import World
-
-
-class Stopping(Exception):
-    """The server stops: no new call."""
 
 
 class Scorer:
@@ -55,8 +50,7 @@ class Scorer:
         return None
 
     async def _ask(self, job: Job, service: Service, asked: AskedRow) -> ExampleAnswered | ExampleScored:
-        slot = partial(_Attempt, self._world, service, self._run_id)
-        answer = await ask_patiently(service.ask, asked.example.input, service.patience, slot)
+        answer = await service.answer(asked.example.input, self._run_id)
         answered = make_answered(job.suite, job.harness, job.secrets, asked, answer)
         return answered or make_failed(job.suite, job.harness, job.secrets, asked, answer)
 
@@ -69,44 +63,6 @@ class Scorer:
 
     async def _record(self, scored: ExampleScored) -> None:
         await self._world.writer.insist(self._run_id, partial(_record_score, scored))
-
-
-class _Attempt:
-    """Holds what an attempt needs: first the service's pace, so that waiting for it takes no slot of the server."""
-
-    __slots__ = ("_began", "_calls", "_falls", "_pace", "_run_id", "_world")
-
-    def __init__(self, world: World, service: Service, run_id: str) -> None:
-        self._world = world
-        self._pace = service.pace
-        self._calls = service.calls
-        self._run_id = run_id
-        self._falls = 0
-        self._began = 0.0
-
-    async def __aenter__(self) -> None:
-        if self._pace:
-            self._falls = await self._pace.acquire(self._run_id)
-        try:
-            await self._world.slots.acquire(self._run_id)
-        except BaseException as error:
-            self._leave_pace(error)
-            raise
-        if self._world.stopping.is_set():
-            stopping = Stopping()
-            await self.__aexit__(Stopping, stopping, None)
-            raise stopping
-        self._began = monotonic()
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._world.slots.release(self._run_id)
-        self._leave_pace(error)
-        if error is None or isinstance(error, ModelError):
-            self._calls.note(monotonic() - self._began, failed=error is not None)
-
-    def _leave_pace(self, error: BaseException | None) -> None:
-        if self._pace:
-            self._pace.release(self._run_id, self._falls, error)
 
 
 def _record_answer(answered: ExampleAnswered, run: Run, _at: str) -> list[Event]:

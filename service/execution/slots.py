@@ -26,10 +26,6 @@ class CallSlots:
         self._limit = limit
         self._pass_on()
 
-    def call(self, run_id: str) -> "_Held":
-        """Hold a slot around one attempt, as in `async with slots.call(run_id)`."""
-        return _Held(self, run_id)
-
     async def acquire(self, run_id: str) -> None:
         """Wait for a slot; it is held until it is released."""
         if self.used + 1 <= self._limit and not self._waiting:
@@ -66,19 +62,3 @@ class CallSlots:
             if not turn.done():
                 self._take(run_id)
                 turn.set_result(None)
-
-
-class _Held:
-    """A slot for the time of a block. A class: `asynccontextmanager` costs half as much again, once a call."""
-
-    __slots__ = ("_run_id", "_slots")
-
-    def __init__(self, slots: CallSlots, run_id: str) -> None:
-        self._slots = slots
-        self._run_id = run_id
-
-    async def __aenter__(self) -> None:
-        await self._slots.acquire(self._run_id)
-
-    async def __aexit__(self, *_ended: object) -> None:
-        self._slots.release(self._run_id)

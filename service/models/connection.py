@@ -24,6 +24,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.received = False  # whether anything came back for the request under way
         self._transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._busy = self._tunnels = self._complete = self._keeps = False
@@ -153,7 +154,7 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     async def _news(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:

@@ -5,6 +5,7 @@ No limit on connections and no timeout: both are the caller's.
 
 import asyncio
 from collections import defaultdict, deque
+from time import monotonic
 
 import httpx
 
@@ -49,7 +50,7 @@ class _Pool:
 
     def take(self, origin: Origin) -> Connection | None:
         """Take the freshest connection that is open still."""
-        oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
+        oldest = monotonic() - KEEPALIVE_SECONDS
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
@@ -60,10 +61,10 @@ class _Pool:
 
     def put(self, origin: Origin, connection: Connection) -> None:
         """Keep a connection for a while."""
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = monotonic()
         self._idle[origin].append(connection)
         if self._sweep is None:
+            loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(KEEPALIVE_SECONDS, self._drop_oldest, loop)
 
     def close(self) -> None:
@@ -76,7 +77,7 @@ class _Pool:
         self._idle.clear()
 
     def _drop_oldest(self, loop: asyncio.AbstractEventLoop) -> None:
-        oldest = loop.time() - KEEPALIVE_SECONDS
+        oldest = monotonic() - KEEPALIVE_SECONDS
         for origin, idle in list(self._idle.items()):
             while idle and (idle[0].idle_since <= oldest or not idle[0].is_usable):
                 idle.popleft().close()
