@@ -81,7 +81,10 @@ async def get_result(
     if result.finished is None:
         progress = api.views.progress.get(run_id)
         return send_json(documents.running(listed, progress, result.warnings), headers=with_tag(tag))
-    parts = stream_document(documents.finished(listed, result), api.results, run_id, result, query.examples)
+    over = documents.finished(listed, result)
+    if query.examples == "none":
+        return send_json(over, headers=with_tag(tag))
+    parts = stream_document(over, api.results, run_id, result, query.examples)
     return Stream(api.kept.keeping(key, parts), media_type=JSON, headers=with_tag(tag))
 
 

@@ -59,7 +59,7 @@ class Rows:
 
     async def take(self) -> AskedRow | None:
         """Take the next asking; None when there is none left."""
-        return self._ready.popleft() if await self.is_left() else None
+        return self._ready.popleft() if self._ready or await self.is_left() else None
 
     async def is_left(self) -> bool:
         """Whether there is an asking to take."""

@@ -153,12 +153,9 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         self._wake()
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():
