@@ -1,5 +1,7 @@
 """Events that no run could have had where they stand: a log that was written by hand, or by a faulty program."""
 
+from collections.abc import Iterable
+
 from domain.codec import type_name
 from domain.errors import LogUnreadable
 from domain.events import Recorded, Started
@@ -16,12 +18,13 @@ def impossible(recorded: Recorded) -> LogUnreadable:
     return LogUnreadable(f"{what} can't follow what is before it; `matchspec verify` tells more")
 
 
-def fold(run: Run, recorded: Recorded) -> None:
-    """Take in a run's next event as it was read; LogUnreadable for one that can't be the next."""
-    begins = isinstance(recorded.event, Started)
-    if run.finished or begins != (run.version == 0) or (begins and not is_stamp(recorded.at)):
-        raise impossible(recorded)
-    try:
-        run.apply(recorded.at, recorded.event)
-    except IMPOSSIBLE as error:
-        raise impossible(recorded) from error
+def fold(run: Run, events: Iterable[Recorded]) -> None:
+    """Take in a run's next events as they were read; LogUnreadable for one that can't be the next."""
+    for recorded in events:
+        begins = type(recorded.event) is Started
+        if run.finished or begins != (run.version == 0) or (begins and not is_stamp(recorded.at)):
+            raise impossible(recorded)
+        try:
+            run.apply(recorded.at, recorded.event)
+        except IMPOSSIBLE as error:
+            raise impossible(recorded) from error

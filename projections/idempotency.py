@@ -1,5 +1,6 @@
 """Which run each `Idempotency-Key` has."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
 from domain.events import (
@@ -29,17 +30,18 @@ class KeyedRuns:
     def __init__(self) -> None:
         self._runs: dict[str, KeyedRun] = {}
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in the log's next event."""
-        match recorded.event:
-            case Started(idempotency_key=str() as key, request_digest=digest):
-                self._runs.setdefault(key, KeyedRun(recorded.run_id, digest))
-            case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
-                pass
-            case Finished() | LogCreated() | LogAccepted():
-                pass
-            case _:
-                assert_never(recorded.event)
+    def apply(self, events: Iterable[Recorded]) -> None:
+        """Take in the log's next events."""
+        for recorded in events:
+            match recorded.event:
+                case Started(idempotency_key=str() as key, request_digest=digest):
+                    self._runs.setdefault(key, KeyedRun(recorded.run_id, digest))
+                case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
+                    pass
+                case Finished() | LogCreated() | LogAccepted():
+                    pass
+                case _:
+                    assert_never(recorded.event)
 
     def get(self, key: str) -> KeyedRun | None:
         """The run of a key."""

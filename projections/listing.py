@@ -1,7 +1,7 @@
 """Which runs there are and how they stand, newest first."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, assert_never
 
@@ -56,27 +56,28 @@ class Listing:
         self._unfinished: dict[str, ListedRun] = {}
         self._ended: defaultdict[str | None, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(STATUSES, 0))
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in the log's next event."""
-        match recorded.event:
-            case Started() as started:
-                if recorded.run_id in self._runs:
-                    raise ValueError("a run starts once")
-                self.changed = (recorded.position, recorded.at)
-                run = self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
-                self._unfinished[recorded.run_id] = run
-            case Finished(status=status, verdict=verdict):
-                run = self._unfinished.pop(recorded.run_id)
-                self.changed = (recorded.position, recorded.at)
-                run.status, run.verdict, run.finished_at = status, verdict, recorded.at
-                for suite in (None, *run.suites):
-                    self._ended[suite][status] += 1
-            case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
-                pass
-            case LogCreated() | LogAccepted():
-                pass
-            case _:
-                assert_never(recorded.event)
+    def apply(self, events: Iterable[Recorded]) -> None:
+        """Take in the log's next events."""
+        for recorded in events:
+            match recorded.event:
+                case Started() as started:
+                    if recorded.run_id in self._runs:
+                        raise ValueError("a run starts once")
+                    self.changed = (recorded.position, recorded.at)
+                    run = self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
+                    self._unfinished[recorded.run_id] = run
+                case Finished(status=status, verdict=verdict):
+                    run = self._unfinished.pop(recorded.run_id)
+                    self.changed = (recorded.position, recorded.at)
+                    run.status, run.verdict, run.finished_at = status, verdict, recorded.at
+                    for suite in (None, *run.suites):
+                        self._ended[suite][status] += 1
+                case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
+                    pass
+                case LogCreated() | LogAccepted():
+                    pass
+                case _:
+                    assert_never(recorded.event)
 
     def get(self, run_id: str) -> ListedRun | None:
         """One run."""

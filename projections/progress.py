@@ -1,5 +1,6 @@
 """How far the unfinished runs are."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
@@ -38,21 +39,22 @@ class ProgressView:
     def __init__(self) -> None:
         self._runs: dict[str, _Counts] = {}
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in the log's next event."""
-        match recorded.event:
-            case ExampleScored():
-                self._runs[recorded.run_id].completed += 1
-            case Started(harnesses=harnesses):
-                self._runs[recorded.run_id] = _Counts(0, _total(harnesses))
-            case ExamplesPinned(harnesses=harnesses):
-                self._runs[recorded.run_id].total = _total(harnesses)
-            case Finished():
-                del self._runs[recorded.run_id]
-            case ExampleAnswered() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
-                pass
-            case _:
-                assert_never(recorded.event)
+    def apply(self, events: Iterable[Recorded]) -> None:
+        """Take in the log's next events."""
+        for recorded in events:
+            match recorded.event:
+                case ExampleScored():
+                    self._runs[recorded.run_id].completed += 1
+                case Started(harnesses=harnesses):
+                    self._runs[recorded.run_id] = _Counts(0, _total(harnesses))
+                case ExamplesPinned(harnesses=harnesses):
+                    self._runs[recorded.run_id].total = _total(harnesses)
+                case Finished():
+                    del self._runs[recorded.run_id]
+                case ExampleAnswered() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
+                    pass
+                case _:
+                    assert_never(recorded.event)
 
     def get(self, run_id: str) -> Progress | None:
         """The progress of a run; None when it is over."""

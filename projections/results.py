@@ -2,7 +2,7 @@
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, assert_never
 
 from domain.chain import Head
@@ -19,6 +19,7 @@ from domain.events import (
     Resumed,
     Started,
 )
+from domain.impossible import IMPOSSIBLE, impossible
 
 KEPT_ROWS = 4_000_000
 """How many rows of finished runs are kept in memory, five bytes each; the others are folded again when asked for."""
@@ -66,8 +67,11 @@ class _Askings:
 
     def note_score(self, event: ExampleScored, version: int) -> None:
         place = event.row * self.repeats + event.repeat
+        kind = RECORDED | PASSED if event.passed else RECORDED
+        if event.error is not None:
+            kind |= MODEL_ERROR
+        self.kinds[place] = kind | GRADER_ERROR if event.errors else kind
         self.scored[place] = version
-        self.kinds[place] = _kind(event)
 
     def note_answer(self, event: ExampleAnswered, version: int) -> None:
         if self.answered is None:
@@ -89,31 +93,38 @@ class Result:
         self.version = 0
         self._askings: dict[Key, _Askings] = {}
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in the run's next event."""
-        self.version = recorded.version
-        match recorded.event:
-            case ExampleScored() as event:
-                self._askings_of(event).note_score(event, recorded.version)
-            case ExampleAnswered() as event:
-                self._askings_of(event).note_answer(event, recorded.version)
-            case Started() as event:
-                self.started, self.started_at = event, recorded.at
-                self.harnesses = event.harnesses
-                self.warnings += event.warnings
-            case ExamplesPinned() as event:
-                self.harnesses = event.harnesses
-                self.warnings += event.warnings
-            case Resumed(changed=changed):
-                self.warnings += [warning for warning in changed if warning not in self.warnings]
-            case Finished() as event:
-                self.finished, self.finished_at = event, recorded.at
-                self.end = Head(recorded.position, recorded.hash)
-                self.warnings += event.warnings
-            case CancelRequested() | LogCreated() | LogAccepted():
-                pass
-            case _:
-                assert_never(recorded.event)
+    def apply(self, events: Iterable[Recorded]) -> None:
+        """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
+        for recorded in events:
+            self.version = recorded.version
+            try:
+                match recorded.event:
+                    case ExampleScored() as event:
+                        self._askings[event.suite, event.harness].note_score(event, recorded.version)
+                    case ExampleAnswered() as event:
+                        self._askings[event.suite, event.harness].note_answer(event, recorded.version)
+                    case Started() as event:
+                        self.started, self.started_at = event, recorded.at
+                        self._pin(event)
+                    case ExamplesPinned() as event:
+                        self._pin(event)
+                    case Resumed(changed=changed):
+                        self.warnings += [warning for warning in changed if warning not in self.warnings]
+                    case Finished() as event:
+                        self.finished, self.finished_at = event, recorded.at
+                        self.end = Head(recorded.position, recorded.hash)
+                        self.warnings += event.warnings
+                    case CancelRequested() | LogCreated() | LogAccepted():
+                        pass
+                    case _:
+                        assert_never(recorded.event)
+            except IMPOSSIBLE as error:
+                raise impossible(recorded) from error
+
+    def _pin(self, event: Started | ExamplesPinned) -> None:
+        self.harnesses = event.harnesses
+        self._askings = {(harness.suite, harness.harness): _Askings(harness) for harness in event.harnesses}
+        self.warnings += event.warnings
 
     @property
     def size(self) -> int:
@@ -125,9 +136,7 @@ class Result:
 
         From the row `first` on, those of the kinds that are marked by 1 in `kinds`.
         """
-        askings = self._askings.get((harness.suite, harness.harness))
-        if askings is None:
-            return
+        askings = self._askings[harness.suite, harness.harness]
         scored, answered, wanted = askings.scored, askings.answered, askings.kinds.translate(kinds)
         place = wanted.find(1, first * harness.repeats)
         while place >= 0:
@@ -141,26 +150,9 @@ class Result:
 
     def incomplete(self, harness: PinnedHarness) -> bytes:
         """Mark by 1, at `row * repeats + repeat`, all askings of the rows of which not every one is recorded."""
-        askings = self._askings.get((harness.suite, harness.harness))
-        if askings is None:
-            return b"\1" * (harness.rows or 0) * harness.repeats
+        askings = self._askings[harness.suite, harness.harness]
         rows = zip(*[iter(askings.scored)] * harness.repeats, strict=True)
         return b"".join((b"\0" if all(row) else b"\1") * harness.repeats for row in rows)
-
-    def _askings_of(self, event: ExampleScored | ExampleAnswered) -> _Askings:
-        key = (event.suite, event.harness)
-        askings = self._askings.get(key)
-        if askings is None:
-            pinned = next(one for one in self.harnesses if (one.suite, one.harness) == key)
-            askings = self._askings[key] = _Askings(pinned)
-        return askings
-
-
-def _kind(event: ExampleScored) -> int:
-    kind = RECORDED | PASSED if event.passed else RECORDED
-    if event.error is not None:
-        kind |= MODEL_ERROR
-    return kind | GRADER_ERROR if event.errors else kind
 
 
 class Results:
@@ -171,15 +163,16 @@ class Results:
         self._finished: OrderedDict[str, Result] = OrderedDict()
         self._rows = 0
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in the log's next event."""
-        result = self._live.get(recorded.run_id)
+    def apply(self, stretch: Sequence[Recorded]) -> None:
+        """Take in the next events of one run, up to its end."""
+        run_id = stretch[0].run_id
+        result = self._live.get(run_id)
         if result is None:
-            result = self._live[recorded.run_id] = Result()
-        result.apply(recorded)
+            result = self._live[run_id] = Result()
+        result.apply(stretch)
         if result.finished:
-            del self._live[recorded.run_id]
-            self.keep(recorded.run_id, result)
+            del self._live[run_id]
+            self.keep(run_id, result)
 
     def get(self, run_id: str) -> Result | None:
         """A run's result; None where it has to be folded from the log."""

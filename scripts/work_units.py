@@ -104,8 +104,7 @@ async def run(service: Service, suite: str) -> None:
 def show_runs(service: Service, count: int) -> Iterator[int]:
     """Put runs under way into the views; gives their numbers."""
     for number in range(count):
-        for recorded in under_way(number):
-            service.views.apply(recorded)
+        service.views.apply(under_way(number))
     return iter(range(count))
 
 

@@ -71,9 +71,9 @@ class PastRuns:
         run_id, version = key
         async with self._turns:
             views, run = await self._nearest(key)
-            async for recorded in self._log.read_run(run_id, run.version, version):
-                views.apply(recorded)
-                fold(run, recorded)
+            async for events in self._log.read_run(run_id, run.version, version):
+                views.apply(events)
+                fold(run, events)
             plan = decode_plan(await self._log.read_content(run.started.plan)) if run.started else None
             return Past(views, run, await asyncio.to_thread(so_far, run, plan, None, run.started_at))
 

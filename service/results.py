@@ -10,7 +10,6 @@ from typing import NamedTuple
 from domain.errors import LogUnreadable
 from domain.events import PinnedHarness
 from domain.examples import decode_manifest
-from domain.impossible import IMPOSSIBLE, impossible
 from domain.marks import Marks, marks_of
 from domain.plan import Plan, decode_plan
 from domain.spec import Statistics
@@ -69,11 +68,8 @@ class ResultReader:
 
     async def _fold(self, run_id: str) -> Result:
         result = Result()
-        async for recorded in self._log.read_run(run_id):
-            try:
-                result.apply(recorded)
-            except IMPOSSIBLE as error:
-                raise impossible(recorded) from error
+        async for events in self._log.read_run(run_id):
+            result.apply(events)
         if result.finished:
             self._views.results.keep(run_id, result)
         return result

@@ -182,8 +182,7 @@ class Writer:
         if self._failing:
             self._failing = False
             logger.warning("the log can be written again")
-        for one in recorded:
-            self._show(one)
+        self._show(recorded)
         for pending in accepted:
             pending.tell(None)
 
@@ -218,8 +217,8 @@ class Writer:
     def _take(self, recorded: Recorded) -> None:
         """Take in what another process appended."""
         if recorded.run_id != LOG:
-            fold(self.runs.setdefault(recorded.run_id, Run()), recorded)
-        self._show(recorded)
+            fold(self.runs.setdefault(recorded.run_id, Run()), [recorded])
+        self._show([recorded])
         if isinstance(recorded.event, Finished):
             self.on_gone(recorded.run_id)
 
@@ -242,10 +241,11 @@ class Writer:
                 tell(looker, fault)
         self._unread = str(fault) if fault else ""
 
-    def _show(self, recorded: Recorded) -> None:
-        self._views.apply(recorded)
-        if isinstance(recorded.event, Finished):
-            del self.runs[recorded.run_id]
+    def _show(self, events: Sequence[Recorded]) -> None:
+        self._views.apply(events)
+        for recorded in events:
+            if type(recorded.event) is Finished:
+                del self.runs[recorded.run_id]
 
     async def _recover(self, error: LogUnavailable, failed: Sequence[Pending]) -> None:
         """After a commit that may or may not have happened: look what is there, fold it again, then go on."""
@@ -270,25 +270,26 @@ class Writer:
     async def _reopened(self, found: list[str]) -> bool:
         try:
             await self._log.reopen()
-            async for recorded in self._log.read_after(self._views.position):
-                if recorded.position > self._log.head.position:
-                    break
-                self._views.apply(recorded)
-                if isinstance(recorded.event, Started):
-                    found.append(recorded.run_id)
+            async for events in self._log.read_after(self._views.position):
+                known = self._known(events)
+                self._views.apply(known)
+                found += [recorded.run_id for recorded in known if isinstance(recorded.event, Started)]
             self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
         except LogError as error:
             logger.debug("%s", error)
             return False
         return True
 
-    async def _fold(self, run_id: str, show: Callable[[Recorded], None] | None = None) -> Run:
-        """Fold a run up to the log's head; `show` is called for each of its events."""
+    async def _fold(self, run_id: str, show: Callable[[Sequence[Recorded]], None] | None = None) -> Run:
+        """Fold a run up to the log's head; `show` is called with its events."""
         run = Run()
-        async for recorded in self._log.read_run(run_id):
-            if recorded.position > self._log.head.position:
-                break
-            fold(run, recorded)
+        async for events in self._log.read_run(run_id):
+            known = self._known(events)
+            fold(run, known)
             if show:
-                show(recorded)
+                show(known)
         return run
+
+    def _known(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
+        """Leave out what others appended behind the log's head: it is taken in later."""
+        return [recorded for recorded in events if recorded.position <= self._log.head.position]

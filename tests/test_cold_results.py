@@ -20,12 +20,13 @@ async def test_those_who_ask_at_the_same_time_share_the_reading(
     config = write_project(tmp_path, examples=examples(4))
     async with serving(config, FakeModel()) as client:
         run_id = (await client.run())["run_id"]
-    read, found = LogReader.read_run, []
+    read = LogReader.read_run
+    found: list[int] = []
 
-    async def note(log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
-        async for recorded in read(log, run_id, after, up_to):
-            found.append(recorded.version)
-            yield recorded
+    async def note(log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[Recorded]]:
+        async for events in read(log, run_id, after, up_to):
+            found.extend(recorded.version for recorded in events)
+            yield events
 
     async with serving(config, FakeModel()) as client:
         monkeypatch.setattr(LogReader, "read_run", note)
@@ -46,11 +47,10 @@ async def test_a_reading_that_failed_is_told_to_all_and_tried_again(
 
     read = LogReader.read_run
 
-    async def fails(log: LogReader, run_id: str) -> AsyncIterator[Recorded]:
-        async for recorded in read(log, run_id):
-            if recorded.version > 1:
-                raise LogUnavailable("the log can't be read: broken")
-            yield recorded
+    async def fails(log: LogReader, run_id: str) -> AsyncIterator[list[Recorded]]:
+        async for events in read(log, run_id):
+            yield events[:1]
+            raise LogUnavailable("the log can't be read: broken")
 
     async with serving(config, FakeModel()) as client:
         with monkeypatch.context() as patch:

@@ -83,7 +83,7 @@ def keyed(*events: tuple[str, Event]) -> KeyedRuns:
     """The view of a log of these events."""
     view = KeyedRuns()
     for position, (run_id, event) in enumerate(events, 2):
-        view.apply(Recorded(position, run_id, 1, START, event, HASH))
+        view.apply([Recorded(position, run_id, 1, START, event, HASH)])
     return view
 
 

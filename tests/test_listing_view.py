@@ -29,7 +29,7 @@ def listing() -> Listing:
     ]
     for position, (run_id, event) in enumerate(facts, 2):
         at = END if event.__class__.__name__ == "Finished" else START
-        listing.apply(Recorded(position, run_id, 1, at, event, HASH))
+        listing.apply([Recorded(position, run_id, 1, at, event, HASH)])
     return listing
 
 

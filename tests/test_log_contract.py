@@ -62,7 +62,7 @@ def change(address: LogAddress, *statements: str) -> None:
 async def positions(address: LogAddress) -> list[tuple[int, str, int]]:
     """Position, run and version of all events."""
     async with open_reader(address) as reader:
-        return [(one.position, one.run_id, one.version) async for one in reader.read_after(0)]
+        return [(one.position, one.run_id, one.version) async for some in reader.read_after(0) for one in some]
 
 
 async def test_a_new_log_begins_with_its_format_and_an_id(address: LogAddress) -> None:
@@ -70,7 +70,7 @@ async def test_a_new_log_begins_with_its_format_and_an_id(address: LogAddress) -
     for _ in range(3):
         await (await open_log(address, AT)).close()
     async with open_reader(address) as reader:
-        (first,) = [one async for one in reader.read_after(0)]
+        (first,) = [one async for some in reader.read_after(0) for one in some]
     assert (first.position, first.run_id, first.version, first.at) == (1, "log", 1, AT)
     assert isinstance(first.event, LogCreated)
     assert first.event.format == 1
@@ -125,10 +125,10 @@ async def test_reading_gives_what_was_recorded_in_pages(log: EventLog) -> None:
     appended = await append(log, [entry(RUN, 1, event), *(entry(RUN, version) for version in range(2, count + 1))])
     await append(log, [entry(OTHER, 1)])
 
-    assert [one async for one in log.read_run(RUN)] == appended
-    assert [one.version async for one in log.read_run(RUN, after=count - 2)] == [count - 1, count]
-    assert [one.version async for one in log.read_run(RUN, up_to=2)] == [1, 2]
-    assert [one.position async for one in log.read_after(0)] == list(range(1, count + 3))
+    assert [one async for some in log.read_run(RUN) for one in some] == appended
+    assert [one.version async for some in log.read_run(RUN, after=count - 2) for one in some] == [count - 1, count]
+    assert [one.version async for some in log.read_run(RUN, up_to=2) for one in some] == [1, 2]
+    assert [one.position async for some in log.read_after(0) for one in some] == list(range(1, count + 3))
     assert [await log.last_version(run_id) for run_id in (RUN, OTHER, "none")] == [count, 1, 0]
     assert await log.read_run_ids() == ["log", RUN, OTHER]
     assert list(await log.read_bodies(RUN, [1, 3], 10_000)) == [1, 3]
@@ -284,7 +284,7 @@ async def test_an_event_of_a_newer_version_stops_the_reader_with_a_sentence(addr
     )
     log = await open_log(address, AT)
     with pytest.raises(LogUnreadable, match=r"'example_cached', written by a newer matchspec: upgrade"):
-        _ = [one async for one in log.read_run(RUN)]
+        _ = [one async for some in log.read_run(RUN) for one in some]
     await log.close()
 
 

@@ -55,10 +55,12 @@ class Reads:
         self.events = 0
         read = LogReader.read_run
 
-        async def count(log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
-            async for recorded in read(log, run_id, after, up_to):
-                self.events += 1
-                yield recorded
+        async def count(
+            log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER
+        ) -> AsyncIterator[list[Recorded]]:
+            async for events in read(log, run_id, after, up_to):
+                self.events += len(events)
+                yield events
 
         patch.setattr(LogReader, "read_run", count)
 

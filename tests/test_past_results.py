@@ -5,7 +5,7 @@ import json
 import os
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +60,7 @@ def write(folder: Path, project: Project) -> Path:
 
 
 class Watched:
-    """Notes after each event what the live server showed."""
+    """Notes what the live server showed after each event, which it shows here one by one."""
 
     def __init__(self) -> None:
         self.shown: dict[int, bytes] = {}
@@ -68,6 +68,7 @@ class Watched:
     def watch(self, client: Client) -> None:
         """Look on from now."""
         views = client.service.views
+        apply = views.apply
 
         def note(recorded: Recorded) -> None:
             listed, result = views.listing.get(recorded.run_id), views.results.get(recorded.run_id)
@@ -75,7 +76,12 @@ class Watched:
             if listed and result and progress:
                 self.shown[recorded.version] = msgspec.json.encode(documents.running(listed, progress, result.warnings))
 
-        views.watchers.append(note)
+        def apply_singly(events: Iterable[Recorded]) -> None:
+            for recorded in events:
+                apply([recorded])
+                note(recorded)
+
+        views.apply = apply_singly  # type: ignore[method-assign]
 
 
 async def live_through(config: Path, project: Project, watched: Watched) -> tuple[str, list[bytes], bytes]:

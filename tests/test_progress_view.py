@@ -16,7 +16,7 @@ def progress(*events: Event) -> Progress | None:
     """The progress of a run with these events."""
     view = ProgressView()
     for version, event in enumerate(events, 1):
-        view.apply(Recorded(version + 1, "run-1", version, START, event, HASH))
+        view.apply([Recorded(version + 1, "run-1", version, START, event, HASH)])
     return view.get("run-1")
 
 
@@ -31,10 +31,10 @@ def test_every_repeat_counts() -> None:
 def after(completed: int, total: int) -> Progress:
     """The progress of a run of so many examples once so many are recorded."""
     view = ProgressView()
-    view.apply(Recorded(2, "run-1", 1, START, started(pinned(rows=total)), HASH))
+    view.apply([Recorded(2, "run-1", 1, START, started(pinned(rows=total)), HASH)])
     one = scored()
     for version in range(2, completed + 2):
-        view.apply(Recorded(version + 1, "run-1", version, START, one, HASH))
+        view.apply([Recorded(version + 1, "run-1", version, START, one, HASH)])
     found = view.get("run-1")
     assert found is not None
     return found

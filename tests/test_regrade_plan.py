@@ -31,7 +31,7 @@ def result_of(*events: Event) -> Result:
     """A result folded from these events."""
     result = Result()
     for version, event in enumerate(events, 1):
-        result.apply(Recorded(version + 1, NAME, version, START, event, HASH))
+        result.apply([Recorded(version + 1, NAME, version, START, event, HASH)])
     return result
 
 

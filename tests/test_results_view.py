@@ -38,8 +38,7 @@ def example_entry(line: bytes, scored: bytes) -> bytes:
 def result_of(*events: Event) -> Result:
     """A result folded from these events."""
     result = Result()
-    for one in recorded("run-1", *events):
-        result.apply(one)
+    result.apply(recorded("run-1", *events))
     return result
 
 
@@ -99,8 +98,7 @@ def test_warnings_are_gathered_in_the_order_they_came_up() -> None:
 
 def ended(view: Results, run_id: str, rows: int = 1) -> None:
     """Let a run of one recorded example begin and end."""
-    for one in recorded(run_id, started(pinned(rows=rows)), scored(0), finished()):
-        view.apply(one)
+    view.apply(recorded(run_id, started(pinned(rows=rows)), scored(0), finished()))
 
 
 def test_a_run_that_has_ended_is_answered_from_memory() -> None:
@@ -132,6 +130,35 @@ def test_a_run_ends_once() -> None:
         views.apply_end(replace(end, position=3, version=3))
 
 
+def test_an_asking_that_cannot_follow_is_named_among_those_around_it() -> None:
+    """The third asking of a stretch stands in row 9 of 5: the error has its position, and a result read alone, too."""
+    events = recorded("run-1", started(pinned(rows=5)), scored(0), scored(1), scored(9), scored(2))
+    for apply in (Views().apply, Result().apply):
+        with pytest.raises(LogUnreadable, match=r"^event 5 \(run-1, version 4, example_scored\) can't follow"):
+            apply(events)
+
+
+def test_an_asking_of_a_run_without_a_start_is_named() -> None:
+    """The first of a stretch: nothing is known of its run."""
+    _, first, second = recorded("run-1", started(pinned(rows=5)), scored(0), scored(1))
+    with pytest.raises(LogUnreadable, match=r"^event 3 \(run-1, version 2, example_scored\) can't follow"):
+        Views().apply([first, second])
+
+
+def test_watchers_are_told_of_each_event_of_a_stretch() -> None:
+    """In order, once the whole stretch is shown; the start comes by itself."""
+    views = Views()
+    seen: list[tuple[int, int]] = []
+
+    def watch(one: Recorded) -> None:
+        progress = views.progress.get("run-1")
+        seen.append((one.version, progress.completed if progress else -1))
+
+    views.watchers.append(watch)
+    views.apply(recorded("run-1", started(pinned(rows=5)), scored(0), scored(1)))
+    assert seen == [(1, 0), (2, 2), (3, 2)]
+
+
 def test_only_the_runs_looked_at_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three kept runs the one not asked for longest makes room for a fourth."""
     monkeypatch.setattr(results, "KEPT_RUNS", 3)
@@ -159,7 +186,7 @@ def test_an_unfinished_run_is_never_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     """However many have ended since."""
     monkeypatch.setattr(results, "KEPT_RUNS", 1)
     view = Results()
-    view.apply(recorded("run-0", started(pinned()))[0])
+    view.apply(recorded("run-0", started(pinned())))
     for number in range(1, 4):
         ended(view, f"run-{number}")
     assert view.get("run-0") is not None

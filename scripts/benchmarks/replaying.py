@@ -26,8 +26,8 @@ from service.writer import Writer
 async def views(path: Path) -> int:
     """Fold every event into the views; gives how many there were."""
     log, shown = await connect_reader(path), Views()
-    async for recorded in log.read_after(0):
-        shown.apply(recorded)
+    async for events in log.read_after(0):
+        shown.apply(events)
     await log.close()
     return shown.position
 

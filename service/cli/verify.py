@@ -157,7 +157,7 @@ async def _accept(log: LogAddress, given: Sequence[Kept]) -> int:
             _show(checked)
             say("nothing to accept: the log contradicts no checkpoint")
             return 0
-        version = [one.version async for one in opened.read_run(LOG)][-1]
+        version = await opened.last_version(LOG)
         for number, note in enumerate(void, version + 1):
             event = LogAccepted(position=note.checkpoint.position, hash=note.checkpoint.hash.hex())
             new = NewEvent(LOG, number, now, event, codec.encode(event))

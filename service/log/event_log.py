@@ -106,9 +106,10 @@ class EventLog(LogReader, ABC):
 
     async def read_on(self) -> AsyncIterator[Recorded]:
         """Read the events behind the head, which goes along."""
-        async for recorded in self.read_after(self.head.position):
-            self._grow(recorded)
-            yield recorded
+        async for some in self.read_after(self.head.position):
+            for recorded in some:
+                self._grow(recorded)
+                yield recorded
 
     async def begin(self, now: str, *, accepting: bool) -> None:
         """Hold the log against its checkpoint, and record its first event where it is new."""

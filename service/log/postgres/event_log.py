@@ -21,7 +21,7 @@ from service.log.event_log import Append, Decide, EventLog, chained
 from service.log.postgres.connection import APPENDING, CHANNEL, open_writing, to_postgres, unavailable
 from service.log.postgres.listening import listen
 from service.log.postgres.rows import PostgresRows, page_query
-from service.log.reading import recorded_of
+from service.log.reading import decoded
 from service.log.rows import COLUMNS, PAGE, PAGE_BYTES, Row, Rows
 from service.log.signing import Signer
 
@@ -130,8 +130,7 @@ class PostgresLog(EventLog):
         # Not in a pipeline: PostgreSQL may then forget to limit for how long it waits for us inside the transaction.
         await self._writing.execute(_BEGIN)
         while news := await self._read_news():
-            for row in news:
-                recorded = recorded_of(row)
+            for recorded in decoded(news):
                 self._grow(recorded)
                 self._take(recorded)
 
