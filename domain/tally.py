@@ -1,7 +1,9 @@
 """What the recorded examples of one harness add up to."""
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from math import isnan, nan
 
 from domain.events import ExampleAnswered, ExampleScored, Usage
@@ -25,21 +27,21 @@ class Tally:
         self.output_tokens = 0
         self._rows = rows
         self._erring = bytearray(rows)
-        self._scores: dict[str, array[float]] = {}
+        self._scores = defaultdict[str, "array[float]"](partial(_unscored, rows * repeats))
 
     def add(self, event: ExampleScored) -> None:
         """Take in one scored asking."""
         self.recorded += 1
         self.passed += event.passed
-        self.model_errors += event.error is not None
-        self.grader_errors += len(event.errors)
         if event.usage:
             self._add_tokens(event.usage)
         if event.error is not None or event.errors:
+            self.model_errors += event.error is not None
+            self.grader_errors += len(event.errors)
             self._erring[event.row] = 1
-        place = event.row * self.repeats + event.repeat
+        place, scores = event.row * self.repeats + event.repeat, self._scores
         for grader, score in event.scores.items():
-            self._of(grader)[place] = score
+            scores[grader][place] = score
 
     def add_answer(self, event: ExampleAnswered) -> None:
         """Take in one answer that is not scored yet."""
@@ -67,7 +69,7 @@ class Tally:
 
     def by_row(self, grader: str) -> "array[float]":
         """Give each row's score of a grader, the mean over its repeats; NaN where there is none."""
-        scores = self._of(grader)
+        scores = self._scores[grader]
         if self.repeats == 1:
             return scores[:]
         samples = (scores[first : first + self.repeats] for first in range(0, len(scores), self.repeats))
@@ -85,15 +87,13 @@ class Tally:
     def _at(self, place: int) -> dict[str, float]:
         return {grader: scores[place] for grader, scores in self._scores.items() if not isnan(scores[place])}
 
-    def _of(self, grader: str) -> "array[float]":
-        scores = self._scores.get(grader)
-        if scores is None:
-            scores = self._scores[grader] = array("d", [nan]) * (self._rows * self.repeats)
-        return scores
-
     def _add_tokens(self, usage: Usage) -> None:
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
+
+
+def _unscored(places: int) -> "array[float]":
+    return array("d", [nan]) * places
 
 
 Tallies = Mapping[tuple[str, str], Tally]
