@@ -70,15 +70,22 @@ class Poller(asyncio.Protocol):
         """Notes a whole answer, and goes on."""
         answer = self._answer + data if self._answer else data
         body = answer.find(b"\r\n\r\n") + 4
-        if body < 4 or len(answer) - body < _length(answer, body):
+        if body < 4:
             self._answer = answer
             return
-        self.waits.append(time.monotonic() - self._began)
-        self._answer, self.body = b"", answer[body:]
-        if not answer.startswith(b"HTTP/1.1 200 "):
+        length = _length(answer, body)
+        if length is None or not answer.startswith(b"HTTP/1.1 200 "):
             self.over.set_exception(BrokenError(f"{self._request!r} was answered {answer[:300]!r}"))
             self._transport.abort()
-        elif self._pause:
+        elif len(answer) - body < length:
+            self._answer = answer
+        else:
+            self._take(answer[body:])
+
+    def _take(self, body: bytes) -> None:
+        self.waits.append(time.monotonic() - self._began)
+        self._answer, self.body = b"", body
+        if self._pause:
             asyncio.get_running_loop().call_later(self._pause, self._ask)
         else:
             self._ask()
@@ -92,17 +99,22 @@ class Poller(asyncio.Protocol):
             self._transport.abort()
 
 
-def _length(answer: bytes, head: int) -> int:
-    found = answer.find(LENGTH, 0, head) + len(LENGTH)
-    return int(answer[found : answer.index(b"\r", found)])
+def _length(answer: bytes, head: int) -> int | None:
+    found = answer.find(LENGTH, 0, head)
+    return int(answer[found + len(LENGTH) : answer.index(b"\r", found + 1)]) if found >= 0 else None
 
 
 def poll(server: Served, path: str, seconds: float, connections: int = 8, pause: float = 0.0) -> Polled:
     """Poll a path."""
-    return uvloop.run(_poll(server, get(path), seconds, connections, pause))
+    return ask_again(server, get(path), seconds, connections, pause)
 
 
-async def _poll(server: Served, request: bytes, seconds: float, connections: int, pause: float) -> Polled:
+def ask_again(server: Served, request: bytes, seconds: float, connections: int = 8, pause: float = 0.0) -> Polled:
+    """Send a request again and again. BrokenError where an answer is no 200, or does not tell its length."""
+    return uvloop.run(_ask_again(server, request, seconds, connections, pause))
+
+
+async def _ask_again(server: Served, request: bytes, seconds: float, connections: int, pause: float) -> Polled:
     loop = asyncio.get_running_loop()
     began, theirs, ours = time.monotonic(), cpu_seconds(server.pid), time.process_time()
     open_one = partial(Poller, request, began + seconds, pause)

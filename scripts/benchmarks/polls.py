@@ -68,6 +68,6 @@ def compare(
     seconds = setting.sizes.poll_seconds / setting.rounds
     sides = alternate(setting.rounds, *(partial(poll, one, path, seconds, 8, pause) for one in (ours, bare)))
     for polled in [*sides[0], *sides[1]]:
-        setting.asked.note_polls(polled.rate, polled.client_cpu / len(polled.waits))
+        setting.asked.note_polls(polled.rate)
     for told, unit, value, goal in kinds:
         yield Figure(f"{what}: {told}", unit, each(sides[0], value), each(sides[1], value), goal)

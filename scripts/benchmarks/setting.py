@@ -7,21 +7,19 @@ from benchmarks.sizes import Sizes
 
 
 class Asked:
-    """The most a second that was asked of the benchmark's own model server and client; CPU seconds a poll took then."""
+    """The most a second that was asked of the benchmark's own model server and client."""
 
     def __init__(self) -> None:
         self.calls = 0.0
         self.polls = 0.0
-        self.poll_cpu = 0.0
 
     def note_calls(self, rate: float) -> None:
         """Take in a run that made so many calls a second."""
         self.calls = max(rate, self.calls)
 
-    def note_polls(self, rate: float, cpu_seconds: float) -> None:
-        """Take in so many polls a second, each of which took the client so much CPU."""
-        if rate > self.polls:
-            self.polls, self.poll_cpu = rate, cpu_seconds
+    def note_polls(self, rate: float) -> None:
+        """Take in so many polls a second."""
+        self.polls = max(rate, self.polls)
 
 
 class Setting(NamedTuple):
