@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.api.head_and_body import HeadAndBody
 from service.api.head_size import HEAD_BYTES, PIECE, HeadSize
 from service.api.problems import MEDIA_TYPE, http_problem
 
@@ -62,12 +63,14 @@ class Connection(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None
         self._taken_at = 0.0
         self._head = HeadSize()
+        self._answers: HeadAndBody
         self._ends_at: float | None = None
         self._unserved = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or refuse at once: above the limit the next file that is opened could be the log's."""
         super().connection_made(transport)
+        self._answers = HeadAndBody(transport)
         if len(self.connections) > self._most:
             self._refuse(503, "too many connections; try again later")
 
@@ -117,6 +120,8 @@ class Connection(HttpToolsProtocol):
             self._take_host_of_target()
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
+        if self.cycle:
+            self.cycle.transport = self._answers
         if not self.pipeline:
             self._answering = self.cycle
 
@@ -129,6 +134,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request; unlike uvicorn set no timer for one that does not come: `check` looks at it."""
         self.server_state.total_requests += 1
+        self._answers.end()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
