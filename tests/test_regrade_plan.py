@@ -112,13 +112,14 @@ def test_the_outcome_of_an_asking() -> None:
 
 
 def test_rows_that_are_not_whole_are_marked() -> None:
-    """Of three rows asked twice, the first is whole, the second half, the third missing; and of one never begun."""
+    """Of three rows asked twice, the first is whole, the second half, the third missing; and of two never begun."""
     a, b = pinned("a", 3, repeats=2), pinned("b", 2)
+    waiting = PinnedHarness(suite="qa", harness="waiting")
     events = [scored(0, repeat=1), scored(1, repeat=0), scored(0, repeat=0)]
-    result = result_of(started(a, b), *events)
+    result = result_of(started(a, b, waiting), *events)
     assert result.incomplete(a) == bytes([0, 0, 1, 1, 1, 1])
     assert result.incomplete(b) == bytes([1, 1])
-    assert result.incomplete(PinnedHarness(suite="qa", harness="never pinned")) == b""
+    assert result.incomplete(waiting) == b""
 
 
 @given(streams())
