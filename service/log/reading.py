@@ -17,7 +17,7 @@ NEVER = (1 << 63) - 1
 """Above every version and position."""
 
 DECODED = 50
-"""So many events are decoded at once: few enough that they are still in the processor's cache when they are folded."""
+"""So many events are decoded at once: the garbage collector looks through all that live at a time."""
 
 _RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
 _HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
