@@ -1,6 +1,7 @@
 """The hash chain over the log, to the byte as `docs/log-format.md` specifies it."""
 
 import hashlib
+from functools import lru_cache
 from struct import pack
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ def link(previous: bytes, position: int, leaf_hash: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + previous + pack(">Q", position) + leaf_hash).digest()
 
 
+@lru_cache(maxsize=64)  # events that follow one another are of one run, and many of one type and time
 def _lp(text: str) -> bytes:
     content = text.encode()
     return pack(">I", len(content)) + content

@@ -29,7 +29,7 @@ FAULTS = [
                 "service/writer.py",
                 "        return Append(events, contents, [",
                 "        for place, new in enumerate(events, self._log.head.position + 1):\n"
-                "            self._show(Recorded(place, *new[:4], b''))\n"
+                "            self._show(Recorded(place, new.run_id, new.version, new.at, new.event, b''))\n"
                 "        return Append(events, contents, [",
             ),
         ),
@@ -41,7 +41,7 @@ FAULTS = [
             (
                 "service/writer.py",
                 "        return Append(events, contents, [",
-                "        for pending in accepted:\n            pending.tell(None)\n"
+                "        for pending in accepted:\n            tell(pending.answer)\n"
                 "        return Append(events, contents, [",
             ),
         ),
@@ -225,12 +225,12 @@ FAULTS = [
             (
                 "service/log/sqlite/event_log.py",
                 "        try:\n"
-                "            stored = await self._on_writing_thread(_insert, self.head, events, contents)\n",
+                "            recorded = await self._on_writing_thread(_insert, self.head, events, contents)\n",
                 "        for new in events:\n"
                 "            ahead = Checkpoint(self.log_id, self.head.position + len(events), chain.START, new.at)\n"
                 "            self._checkpoints.grow(ahead, at_once=True)\n"
                 "        try:\n"
-                "            stored = await self._on_writing_thread(_insert, self.head, events, contents)\n",
+                "            recorded = await self._on_writing_thread(_insert, self.head, events, contents)\n",
             ),
         ),
     ),

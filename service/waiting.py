@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import NamedTuple
+
+import msgspec
 
 from domain.events import Event
 from domain.run import Run
@@ -17,7 +18,7 @@ GROUP = 1_000
 GROUP_BYTES = 8_000_000
 
 
-class Pending(NamedTuple):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A command, or only contents to pin, with the shares that are to be worked on after it, and whom to answer."""
 
     run_id: str
@@ -26,13 +27,9 @@ class Pending(NamedTuple):
     shares: Sequence[Share]
     answer: asyncio.Future[None]
 
-    def tell(self, error: Exception | None) -> None:
-        """Answer: it is committed and shown, or why it is not."""
-        tell(self.answer, error)
 
-
-def tell(answer: asyncio.Future[None], error: Exception | None) -> None:
-    """Answer whoever waits, if anybody still does."""
+def tell(answer: asyncio.Future[None], error: Exception | None = None) -> None:
+    """Answer whoever waits, if anybody still does: it is committed and shown, or why it is not."""
     if answer.done():
         return
     if error:

@@ -44,6 +44,7 @@ class Writer:
         self._views = views
         self._clock = clock
         self._waiting = Waiting()
+        self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -128,7 +129,7 @@ class Writer:
             return
         if not self._writable.is_set():
             raise LogUnavailable(self.fault)
-        looked = asyncio.get_running_loop().create_future()
+        looked = self._loop.create_future()
         self._lookers.append(looked)
         self._look()
         await looked
@@ -142,7 +143,7 @@ class Writer:
     ) -> asyncio.Future[None]:
         if not self._writable.is_set():
             raise LogUnavailable(self.fault)
-        answer = asyncio.get_running_loop().create_future()
+        answer = self._loop.create_future()
         self._waiting.put(Pending(run_id, command, contents, shares, answer))
         self._news.set()
         return answer
@@ -165,7 +166,7 @@ class Writer:
         finally:
             self._writable.clear()
             for pending in (*group, *self._waiting.take_all()):
-                pending.tell(LogUnavailable(self.fault))
+                tell(pending.answer, LogUnavailable(self.fault))
             for looker in self._lookers:
                 tell(looker, LogUnavailable(self.fault))
 
@@ -184,7 +185,7 @@ class Writer:
             logger.warning("the log can be written again")
         self._show(recorded)
         for pending in accepted:
-            pending.tell(None)
+            tell(pending.answer)
 
     def _decide(self, group: Sequence[Pending], accepted: list[Pending]) -> Append:
         at = stamp(self._clock())
@@ -193,7 +194,7 @@ class Writer:
             try:
                 events += self._follow(pending, at)
             except Exception as error:  # noqa: BLE001 - whatever a command raises belongs to its caller
-                pending.tell(error)
+                tell(pending.answer, error)
             else:
                 accepted.append(pending)
         contents = [content for pending in accepted for content in pending.contents]
@@ -205,11 +206,12 @@ class Writer:
         run = self.runs.get(pending.run_id) or Run()
         if not run.version and self._views.listing.get(pending.run_id):
             raise RunClosed
-        followed = [(event, codec.encode(event)) for event in pending.command(run, at)]
-        events = []
-        for event, body in followed:
-            run.apply(at, event)
-            events.append(NewEvent(pending.run_id, run.version, at, event, body))
+        events = [
+            NewEvent(pending.run_id, version, at, event, codec.encode(event))
+            for version, event in enumerate(pending.command(run, at), run.version + 1)
+        ]
+        for new in events:
+            run.apply(at, new.event)
         if events:
             self.runs[pending.run_id] = run
         return events

@@ -91,8 +91,8 @@ async def unordered(url: str, number: int) -> AsyncIterator[AppendGroup]:
 async def insert(connection: AsyncConnection, head: Head, group: Sequence[NewEvent]) -> None:
     """Insert and commit a group behind a head."""
     async with connection.pipeline(), connection.cursor() as cursor:
-        columns = zip(*chained(head, group), strict=True)
-        await cursor.execute(INSERT, [list(column) for column in columns], binary=True)
+        rows, _ = chained(head, group)
+        await cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
         await cursor.execute(b"COMMIT")
 
 

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from domain import chain, codec
 from domain.chain import Head
 from domain.checkpoint import Checkpoint, Note, contradiction
@@ -22,13 +24,13 @@ from service.log.address import LogAddress
 from service.log.checkpoint_file import read_checkpoint, set_aside
 from service.log.checkpointing import Checkpoints
 from service.log.reading import LogReader
-from service.log.rows import Rows, StoredEvent
+from service.log.rows import Row, Rows
 from service.log.signing import Signer
 
 logger = logging.getLogger("matchspec.log")
 
 
-class NewEvent(NamedTuple):
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event to append, with its bytes: the writer gave it its version, the log gives it its position."""
 
     run_id: str
@@ -128,12 +130,10 @@ class EventLog(LogReader, ABC):
             self.log_id = (await self.check_format()).log_id
         self.head = await self._read_head()
 
-    def _committed(self, events: Sequence[NewEvent], stored: Sequence[StoredEvent]) -> list[Recorded]:
+    def _committed(self, recorded: list[Recorded]) -> list[Recorded]:
         """Go on behind events that are synced now."""
-        recorded = [Recorded(one.position, *new[:4], one.hash) for new, one in zip(events, stored, strict=True)]
         if recorded:
-            ended = any(isinstance(new.event, Finished) for new in events)
-            self._grow(recorded[-1], at_once=ended)
+            self._grow(recorded[-1], at_once=any(type(one.event) is Finished for one in recorded))
         return recorded
 
     def _grow(self, last: Recorded, *, at_once: bool = False) -> None:
@@ -163,17 +163,19 @@ class EventLog(LogReader, ABC):
         return contradiction(note.checkpoint, self.log_id, found)
 
 
-def chained(head: Head, events: Sequence[NewEvent]) -> list[StoredEvent]:
-    """Give events as they are to be stored behind a head."""
-    stored = []
+def chained(head: Head, events: Sequence[NewEvent]) -> tuple[list[Row], list[Recorded]]:
+    """Give events as they are to be stored behind a head, and as they stand in the log once they are."""
+    rows, recorded = [], []
     position, previous = head
-    for run_id, version, at, event, body in events:
+    for new in events:
         position += 1
-        name = codec.type_name(event)
+        run_id, version, at, body = new.run_id, new.version, new.at, new.body
+        name = codec.type_name(new.event)
         leaf = chain.leaf(version, run_id, name, at, body)
         previous = chain.link(previous, position, leaf)
-        stored.append(StoredEvent(position, run_id, version, name, at, body, leaf, previous))
-    return stored
+        rows.append((position, run_id, version, name, at, body, leaf, previous))
+        recorded.append(Recorded(position, run_id, version, at, new.event, previous))
+    return rows, recorded
 
 
 def _contradicted(log: LogAddress, note: Note, why: str) -> str:

@@ -141,17 +141,17 @@ class PostgresLog(EventLog):
 
     async def _commit(self, decided: Append) -> list[Recorded]:
         events, contents, shares = decided
-        stored = chained(self.head, events)
+        rows, recorded = chained(self.head, events)
         if shares:
             await self.hand_out(self._writing, shares)
         async with self._writing.pipeline(), self._writing.cursor() as cursor:
             if contents:
                 await cursor.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
-            if stored:
-                await cursor.execute(_INSERT, [list(column) for column in zip(*stored, strict=True)], binary=True)
+            if rows:
+                await cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
                 await cursor.execute(f"NOTIFY {CHANNEL}".encode())
             await cursor.execute("COMMIT")
-        return self._committed(events, stored)
+        return self._committed(recorded)
 
     async def _abandon(self) -> None:
         with suppress(psycopg.Error):

@@ -18,7 +18,7 @@ from domain.events import Recorded
 from service.log.checkpoint_file import checkpoint_path
 from service.log.event_log import Append, Content, Decide, EventLog, NewEvent, chained
 from service.log.regular import check_regular
-from service.log.rows import Rows, StoredEvent
+from service.log.rows import Row, Rows
 from service.log.signing import Signer
 from service.log.sqlite.connection import mark, on_its_thread, open_writing
 from service.log.sqlite.holder import LogLock
@@ -93,10 +93,10 @@ class SqliteLog(EventLog):
     async def _commit(self, decided: Append) -> list[Recorded]:
         events, contents, _ = decided
         try:
-            stored = await self._on_writing_thread(_insert, self.head, events, contents)
+            recorded = await self._on_writing_thread(_insert, self.head, events, contents)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be written: {error}") from error
-        return self._committed(events, stored)
+        return self._committed(recorded)
 
     async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.shield(on_its_thread(self._writing, call, *arguments))
@@ -104,18 +104,24 @@ class SqliteLog(EventLog):
 
 def _insert(
     connection: sqlite3.Connection, head: Head, events: Sequence[NewEvent], contents: Sequence[Content]
-) -> list[StoredEvent]:
-    stored = chained(head, events)
+) -> list[Recorded]:
+    rows, recorded = chained(head, events)
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
-        connection.executemany(_INSERT, stored)
+        connection.executemany(_INSERT, map(_as_bound, rows))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return stored
+    return recorded
+
+
+def _as_bound(row: Row) -> tuple[object, ...]:
+    """Give a row as sqlite3 binds it at once: for `bytes` it looks for an adapter first, and finds none, each time."""
+    position, run_id, version, name, at, body, leaf, link = row
+    return position, run_id, version, name, at, bytearray(body), bytearray(leaf), bytearray(link)
 
 
 async def _connect(path: Path) -> tuple[aiosqlite.Connection, SqliteRows]:
