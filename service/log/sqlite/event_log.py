@@ -18,15 +18,15 @@ from domain.events import Recorded
 from service.log.checkpoint_file import checkpoint_path
 from service.log.event_log import Append, Content, Decide, EventLog, NewEvent, chained
 from service.log.regular import check_regular
-from service.log.rows import Row, Rows
+from service.log.rows import Rows
 from service.log.signing import Signer
 from service.log.sqlite.connection import mark, on_its_thread, open_writing
 from service.log.sqlite.holder import LogLock
+from service.log.sqlite.inserting import insert_events
 from service.log.sqlite.rows import SqliteRows
 
 T = TypeVar("T")
 
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _STORE = "INSERT INTO contents SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = ?1)"
 
 
@@ -109,19 +109,13 @@ def _insert(
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(_STORE, [(bytes.fromhex(digest), content) for digest, content in contents])
-        connection.executemany(_INSERT, map(_as_bound, rows))
+        insert_events(connection, rows)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     return recorded
-
-
-def _as_bound(row: Row) -> tuple[object, ...]:
-    """Give a row as sqlite3 binds it at once: for `bytes` it looks for an adapter first, and finds none, each time."""
-    position, run_id, version, name, at, body, leaf, link = row
-    return position, run_id, version, name, at, bytearray(body), bytearray(leaf), bytearray(link)
 
 
 async def _connect(path: Path) -> tuple[aiosqlite.Connection, SqliteRows]:
