@@ -1,4 +1,4 @@
-"""SQLite as the log needs it: one connection that writes, one that reads."""
+"""SQLite as the log needs it: connections that write or checkpoint, and those that read."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ _BUSY_MS = 5000
 
 
 async def open_writing(path: Path) -> aiosqlite.Connection:
-    """Open the connection that writes and checkpoints, with the schema in place.
+    """Open a connection that may write and checkpoint, with the schema in place.
 
     `synchronous` is asserted: with any other value a power cut takes back what readers were shown.
     LogUnreadable where the file is a database of another kind.

@@ -24,6 +24,7 @@ from service.log.sqlite.connection import mark, on_its_thread, open_writing
 from service.log.sqlite.holder import LogLock
 from service.log.sqlite.inserting import insert_events
 from service.log.sqlite.rows import SqliteRows
+from service.log.sqlite.wal import WalCheckpoints
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class SqliteLog(EventLog):
         self._path = path
         self._lock = lock
         self._writing = writing
+        self._wal = WalCheckpoints(path)
 
     @classmethod
     async def open(cls, path: Path, now: str, signer: Signer | None = None, *, accepting: bool = False) -> Self:
@@ -64,11 +66,12 @@ class SqliteLog(EventLog):
         return log
 
     async def close(self) -> None:
-        """Close both connections and let go of the lock.
+        """Close all connections and let go of the lock.
 
         A crash that was found at the opening, and that no run was told of, stays on record for the next process.
         """
         await super().close()
+        await self._wal.close()
         await self._writing.close()
         self._lock.release(clean=self.crash_told or not self.crashed)
 
@@ -96,6 +99,7 @@ class SqliteLog(EventLog):
             recorded = await self._on_writing_thread(_insert, self.head, events, contents)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be written: {error}") from error
+        self._wal.grow(sum(len(new.body) for new in events) + sum(len(one.content) for one in contents))
         return self._committed(recorded)
 
     async def _on_writing_thread(self, call: Callable[..., T], *arguments: object) -> T:
