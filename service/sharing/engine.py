@@ -241,8 +241,8 @@ class Engine:
         taken = Taken(share_of(job), job.worker_id or 0, job.queue == HANDED_ON)
         try:
             outcome = await self._take(taken)
-        except UNREACHABLE:
-            raise
+        except (LogUnavailable, *UNREACHABLE):
+            raise  # whoever found that the database is away has said so
         except Exception:
             logger.exception("a share of run %s could not be worked on; it is given back", taken.share.run_id)
             raise
