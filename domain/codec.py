@@ -8,6 +8,8 @@ from domain.events import TYPES, Event
 _NAMES: dict[type[Event], str] = {event: name for name, event in TYPES.items()}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(event) for name, event in TYPES.items()}
+_list_decoders = {name: msgspec.json.Decoder(list[event]) for name, event in TYPES.items()}  # type: ignore[valid-type]
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def type_name(event: Event) -> str:
@@ -27,5 +29,13 @@ def decode(name: str, body: bytes) -> Event:
         raise LogUnreadable(f"the log holds events of type '{name}', written by a newer matchspec: upgrade to read it")
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
+        raise LogUnreadable(f"the log holds a '{name}' event that can't be read: {error}") from error
+
+
+def decode_all(name: str, bodies: bytes) -> list[Event]:
+    """Read events of one type from a JSON array of their bodies; LogUnreadable for one that can't be read."""
+    try:
+        return _list_decoders[name].decode(bodies)
+    except _UNREADABLE as error:
         raise LogUnreadable(f"the log holds a '{name}' event that can't be read: {error}") from error

@@ -16,7 +16,6 @@ from domain.events import (
     Finished,
     LogAccepted,
     LogCreated,
-    Recorded,
     Resumed,
     Started,
 )
@@ -70,12 +69,12 @@ class Replay:
         self._plan = plan
         self._marks: dict[Key, Marks] = {}
 
-    def apply(self, recorded: Recorded) -> None:
+    def apply(self, at: str, event: Event) -> None:
         """Decide the run's next event anew, note what differs, and take it in."""
-        version, event = self.run.version + 1, recorded.event
+        version = self.run.version + 1
         try:
-            decided = self._decide(event, recorded.at)
-            self.run.apply(recorded.at, event)
+            decided = self._decide(event, at)
+            self.run.apply(at, event)
         except (RunClosed, WrongVersion, ValueError, LookupError) as error:
             self.stuck = True
             self._note(Difference(version, type_name(event), "", None, None, f"{type(error).__name__}: {error}"))

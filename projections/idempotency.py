@@ -1,6 +1,5 @@
 """Which run each `Idempotency-Key` has."""
 
-from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
 from domain.events import (
@@ -11,10 +10,10 @@ from domain.events import (
     Finished,
     LogAccepted,
     LogCreated,
-    Recorded,
     Resumed,
     Started,
 )
+from domain.stretch import Stretch
 
 
 class KeyedRun(NamedTuple):
@@ -30,18 +29,18 @@ class KeyedRuns:
     def __init__(self) -> None:
         self._runs: dict[str, KeyedRun] = {}
 
-    def apply(self, events: Iterable[Recorded]) -> None:
+    def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        for recorded in events:
-            match recorded.event:
+        for event in stretch.events:
+            match event:
                 case Started(idempotency_key=str() as key, request_digest=digest):
-                    self._runs.setdefault(key, KeyedRun(recorded.run_id, digest))
+                    self._runs.setdefault(key, KeyedRun(stretch.run_id, digest))
                 case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
                     pass
                 case Finished() | LogCreated() | LogAccepted():
                     pass
                 case _:
-                    assert_never(recorded.event)
+                    assert_never(event)
 
     def get(self, key: str) -> KeyedRun | None:
         """The run of a key."""

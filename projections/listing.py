@@ -1,7 +1,7 @@
 """Which runs there are and how they stand, newest first."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple, assert_never
 
@@ -16,12 +16,12 @@ from domain.events import (
     Finished,
     LogAccepted,
     LogCreated,
-    Recorded,
     Resumed,
     Started,
     Status,
     Verdict,
 )
+from domain.stretch import Stretch
 
 
 class ListedRun(msgspec.Struct):
@@ -56,20 +56,20 @@ class Listing:
         self._unfinished: dict[str, ListedRun] = {}
         self._ended: defaultdict[str | None, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(STATUSES, 0))
 
-    def apply(self, events: Iterable[Recorded]) -> None:
+    def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        for recorded in events:
-            match recorded.event:
-                case Started() as started:
-                    if recorded.run_id in self._runs:
+        run_id, at = stretch.run_id, stretch.at
+        for event in stretch.events:
+            match event:
+                case Started():
+                    if run_id in self._runs:
                         raise ValueError("a run starts once")
-                    self.changed = (recorded.position, recorded.at)
-                    run = self._runs[recorded.run_id] = _begun(recorded.run_id, recorded.at, started)
-                    self._unfinished[recorded.run_id] = run
+                    self.changed = (stretch.positions[0], at)
+                    self._runs[run_id] = self._unfinished[run_id] = _begun(run_id, at, event)
                 case Finished(status=status, verdict=verdict):
-                    run = self._unfinished.pop(recorded.run_id)
-                    self.changed = (recorded.position, recorded.at)
-                    run.status, run.verdict, run.finished_at = status, verdict, recorded.at
+                    run = self._unfinished.pop(run_id)
+                    self.changed = (stretch.positions[0], at)
+                    run.status, run.verdict, run.finished_at = status, verdict, at
                     for suite in (None, *run.suites):
                         self._ended[suite][status] += 1
                 case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
@@ -77,7 +77,7 @@ class Listing:
                 case LogCreated() | LogAccepted():
                     pass
                 case _:
-                    assert_never(recorded.event)
+                    assert_never(event)
 
     def get(self, run_id: str) -> ListedRun | None:
         """One run."""

@@ -1,6 +1,5 @@
 """How far the unfinished runs are."""
 
-from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
@@ -14,10 +13,10 @@ from domain.events import (
     LogAccepted,
     LogCreated,
     PinnedHarness,
-    Recorded,
     Resumed,
     Started,
 )
+from domain.stretch import Stretch
 
 
 class Progress(msgspec.Struct, omit_defaults=True):
@@ -39,22 +38,22 @@ class ProgressView:
     def __init__(self) -> None:
         self._runs: dict[str, _Counts] = {}
 
-    def apply(self, events: Iterable[Recorded]) -> None:
+    def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        for recorded in events:
-            match recorded.event:
+        for event in stretch.events:
+            match event:
                 case ExampleScored():
-                    self._runs[recorded.run_id].completed += 1
+                    self._runs[stretch.run_id].completed += 1
                 case Started(harnesses=harnesses):
-                    self._runs[recorded.run_id] = _Counts(0, _total(harnesses))
+                    self._runs[stretch.run_id] = _Counts(0, _total(harnesses))
                 case ExamplesPinned(harnesses=harnesses):
-                    self._runs[recorded.run_id].total = _total(harnesses)
+                    self._runs[stretch.run_id].total = _total(harnesses)
                 case Finished():
-                    del self._runs[recorded.run_id]
+                    del self._runs[stretch.run_id]
                 case ExampleAnswered() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                     pass
                 case _:
-                    assert_never(recorded.event)
+                    assert_never(event)
 
     def get(self, run_id: str) -> Progress | None:
         """The progress of a run; None when it is over."""

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 
 from domain.chain import Head
@@ -15,11 +15,11 @@ from domain.events import (
     LogAccepted,
     LogCreated,
     PinnedHarness,
-    Recorded,
     Resumed,
     Started,
 )
 from domain.impossible import IMPOSSIBLE, impossible
+from domain.stretch import Stretch
 
 KEPT_ROWS = 4_000_000
 """How many rows of finished runs are kept in memory, five bytes each; the others are folded again when asked for."""
@@ -93,33 +93,33 @@ class Result:
         self.version = 0
         self._askings: dict[Key, _Askings] = {}
 
-    def apply(self, events: Iterable[Recorded]) -> None:
+    def apply(self, stretch: Stretch) -> None:
         """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
-        for recorded in events:
-            self.version = recorded.version
+        for version, event in enumerate(stretch.events, stretch.version):
             try:
-                match recorded.event:
-                    case ExampleScored() as event:
-                        self._askings[event.suite, event.harness].note_score(event, recorded.version)
-                    case ExampleAnswered() as event:
-                        self._askings[event.suite, event.harness].note_answer(event, recorded.version)
-                    case Started() as event:
-                        self.started, self.started_at = event, recorded.at
+                match event:
+                    case ExampleScored():
+                        self._askings[event.suite, event.harness].note_score(event, version)
+                    case ExampleAnswered():
+                        self._askings[event.suite, event.harness].note_answer(event, version)
+                    case Started():
+                        self.started, self.started_at = event, stretch.at
                         self._pin(event)
-                    case ExamplesPinned() as event:
+                    case ExamplesPinned():
                         self._pin(event)
                     case Resumed(changed=changed):
                         self.warnings += [warning for warning in changed if warning not in self.warnings]
-                    case Finished() as event:
-                        self.finished, self.finished_at = event, recorded.at
-                        self.end = Head(recorded.position, recorded.hash)
+                    case Finished():
+                        self.finished, self.finished_at = event, stretch.at
+                        self.end = Head(stretch.positions[0], stretch.hash)
                         self.warnings += event.warnings
                     case CancelRequested() | LogCreated() | LogAccepted():
                         pass
                     case _:
-                        assert_never(recorded.event)
+                        assert_never(event)
             except IMPOSSIBLE as error:
-                raise impossible(recorded) from error
+                raise impossible(stretch, version - stretch.version) from error
+        self.version = stretch.version + len(stretch.events) - 1
 
     def _pin(self, event: Started | ExamplesPinned) -> None:
         self.harnesses = event.harnesses
@@ -163,9 +163,9 @@ class Results:
         self._finished: OrderedDict[str, Result] = OrderedDict()
         self._rows = 0
 
-    def apply(self, stretch: Sequence[Recorded]) -> None:
+    def apply(self, stretch: Stretch) -> None:
         """Take in the next events of one run, up to its end."""
-        run_id = stretch[0].run_id
+        run_id = stretch.run_id
         result = self._live.get(run_id)
         if result is None:
             result = self._live[run_id] = Result()

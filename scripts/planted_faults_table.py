@@ -261,8 +261,8 @@ FAULTS = [
         (
             (
                 "service/past.py",
-                "self._log.read_run(run_id, run.version, version)",
-                "self._log.read_run(run_id, run.version, version + 1)",
+                "partial(_take, views, run), run.version, version)",
+                "partial(_take, views, run), run.version, version + 1)",
             ),
         ),
     ),

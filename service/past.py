@@ -13,6 +13,7 @@ from domain.events import Finished
 from domain.impossible import fold
 from domain.plan import decode_plan
 from domain.run import Run, so_far
+from domain.stretch import Stretch
 from projections.results import Result
 from projections.views import Views
 from service.log.reading import LogReader
@@ -71,9 +72,7 @@ class PastRuns:
         run_id, version = key
         async with self._turns:
             views, run = await self._nearest(key)
-            async for events in self._log.read_run(run_id, run.version, version):
-                views.apply(events)
-                fold(run, events)
+            await self._log.fold_run(run_id, partial(_take, views, run), run.version, version)
             plan = decode_plan(await self._log.read_content(run.started.plan)) if run.started else None
             return Past(views, run, await asyncio.to_thread(so_far, run, plan, None, run.started_at))
 
@@ -99,6 +98,11 @@ class PastRuns:
         for key, folding in self._folds.items():
             if folding.done() and not _failed(folding):
                 yield key, folding.result()
+
+
+def _take(views: Views, run: Run, stretch: Stretch) -> None:
+    views.take(stretch)
+    fold(run, stretch)
 
 
 def _failed(folding: asyncio.Task[Past]) -> bool:

@@ -68,8 +68,7 @@ class ResultReader:
 
     async def _fold(self, run_id: str) -> Result:
         result = Result()
-        async for events in self._log.read_run(run_id):
-            result.apply(events)
+        await self._log.fold_run(run_id, result.apply)
         if result.finished:
             self._views.results.keep(run_id, result)
         return result

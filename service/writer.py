@@ -16,6 +16,7 @@ from domain.events import LOG, Finished, Recorded, Started
 from domain.impossible import fold
 from domain.run import Run
 from domain.share import Share
+from domain.stretch import Stretch, alone
 from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
@@ -65,7 +66,7 @@ class Writer:
                 break
             self._views.apply_end(recorded)
         for run_id in self._views.listing.unfinished():
-            self.runs[run_id] = await self._fold(run_id, self._views.apply_unfinished)
+            self.runs[run_id] = await self._fold(run_id, self._views.take_unfinished)
         self._log.follow(self._take, self._look)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
@@ -219,7 +220,7 @@ class Writer:
     def _take(self, recorded: Recorded) -> None:
         """Take in what another process appended."""
         if recorded.run_id != LOG:
-            fold(self.runs.setdefault(recorded.run_id, Run()), [recorded])
+            fold(self.runs.setdefault(recorded.run_id, Run()), alone(recorded))
         self._show([recorded])
         if isinstance(recorded.event, Finished):
             self.on_gone(recorded.run_id)
@@ -272,26 +273,23 @@ class Writer:
     async def _reopened(self, found: list[str]) -> bool:
         try:
             await self._log.reopen()
-            async for events in self._log.read_after(self._views.position):
-                known = self._known(events)
-                self._views.apply(known)
-                found += [recorded.run_id for recorded in known if isinstance(recorded.event, Started)]
+            # What others appended behind the log's head is taken in later.
+            async for events in self._log.read_after(self._views.position, self._log.head.position):
+                self._views.apply(events)
+                found += [recorded.run_id for recorded in events if isinstance(recorded.event, Started)]
             self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
         except LogError as error:
             logger.debug("%s", error)
             return False
         return True
 
-    async def _fold(self, run_id: str, show: Callable[[Sequence[Recorded]], None] | None = None) -> Run:
-        """Fold a run up to the log's head; `show` is called with its events."""
+    async def _fold(self, run_id: str, show: Callable[[Stretch], None] = lambda _stretch: None) -> Run:
+        """Fold a run up to the log's head; `show` is called with its events, before anyone looks at what it shows."""
         run = Run()
-        async for events in self._log.read_run(run_id):
-            known = self._known(events)
-            fold(run, known)
-            if show:
-                show(known)
-        return run
 
-    def _known(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
-        """Leave out what others appended behind the log's head: it is taken in later."""
-        return [recorded for recorded in events if recorded.position <= self._log.head.position]
+        def take(stretch: Stretch) -> None:
+            fold(run, stretch)
+            show(stretch)
+
+        await self._log.fold_run(run_id, take, up_to=await self._log.last_version(run_id, self._log.head.position))
+        return run

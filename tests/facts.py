@@ -1,11 +1,12 @@
 """Events of one run over one harness, ready to append: for tests of the log and of the writer."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from domain import codec
 from domain.events import Event, ExampleScored, PinnedHarness, Recorded, Started
+from domain.stretch import Stretch
 from service.log.event_log import Append, Content, EventLog, NewEvent
 
 AT = "2026-03-15T14:30:22.123456Z"
@@ -54,3 +55,8 @@ def entry(run_id: str, version: int, event: Event | None = None) -> NewEvent:
 async def append(log: EventLog, events: Sequence[NewEvent], contents: Sequence[Content] = ()) -> list[Recorded]:
     """Append what is decided already."""
     return await log.append(lambda: Append(events, contents))
+
+
+async def versions(run: AsyncIterator[Stretch]) -> list[int]:
+    """The versions of the events of a run that is read."""
+    return [version async for one in run for version in range(one.version, one.version + len(one.events))]

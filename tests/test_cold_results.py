@@ -1,7 +1,7 @@
 """The first look at a run that was over before the server's start: its events are read again, once for all who ask."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,8 @@ from project import examples, write_project
 from running import FakeModel, serving
 
 from domain.errors import LogUnavailable
-from domain.events import Recorded
-from service.log.reading import NEVER, LogReader
+from domain.stretch import Stretch
+from service.log.reading import LogReader
 
 
 async def test_those_who_ask_at_the_same_time_share_the_reading(
@@ -20,16 +20,18 @@ async def test_those_who_ask_at_the_same_time_share_the_reading(
     config = write_project(tmp_path, examples=examples(4))
     async with serving(config, FakeModel()) as client:
         run_id = (await client.run())["run_id"]
-    read = LogReader.read_run
+    fold_run = LogReader.fold_run
     found: list[int] = []
 
-    async def note(log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[Recorded]]:
-        async for events in read(log, run_id, after, up_to):
-            found.extend(recorded.version for recorded in events)
-            yield events
+    async def note(log: LogReader, run_id: str, take: Callable[[Stretch], None]) -> None:
+        def noted(stretch: Stretch) -> None:
+            found.extend(range(stretch.version, stretch.version + len(stretch.events)))
+            take(stretch)
+
+        await fold_run(log, run_id, noted)
 
     async with serving(config, FakeModel()) as client:
-        monkeypatch.setattr(LogReader, "read_run", note)
+        monkeypatch.setattr(LogReader, "fold_run", note)
         paths = [f"/results/{run_id}"] * 3 + [f"/results/{run_id}/examples", f"/results/{run_id}?examples=none"]
         answered = await asyncio.gather(*map(client.http.get, paths))
         answered.append(await client.http.get(paths[0]))
@@ -45,16 +47,15 @@ async def test_a_reading_that_failed_is_told_to_all_and_tried_again(
     async with serving(config, FakeModel()) as client:
         run_id = (await client.run())["run_id"]
 
-    read = LogReader.read_run
+    fold_run = LogReader.fold_run
 
-    async def fails(log: LogReader, run_id: str) -> AsyncIterator[list[Recorded]]:
-        async for events in read(log, run_id):
-            yield events[:1]
-            raise LogUnavailable("the log can't be read: broken")
+    async def fails(log: LogReader, run_id: str, take: Callable[[Stretch], None]) -> None:
+        await fold_run(log, run_id, take, up_to=1)
+        raise LogUnavailable("the log can't be read: broken")
 
     async with serving(config, FakeModel()) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(LogReader, "read_run", fails)
+            patch.setattr(LogReader, "fold_run", fails)
             both = await asyncio.gather(*(client.http.get(f"/results/{run_id}") for _ in range(2)))
         after = await client.http.get(f"/results/{run_id}")
     assert [one.status_code for one in (*both, after)] == [503, 503, 200]

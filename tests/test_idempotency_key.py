@@ -7,8 +7,9 @@ from given import HASH, START
 from run_events import finished, pinned, started
 
 from domain.errors import InvalidRequest
-from domain.events import Event, Recorded
+from domain.events import Event
 from domain.idempotency import read_key, request_digest
+from domain.stretch import Stretch
 from projections.idempotency import KeyedRun, KeyedRuns
 from service.execution.starting import RunRequest
 
@@ -83,7 +84,7 @@ def keyed(*events: tuple[str, Event]) -> KeyedRuns:
     """The view of a log of these events."""
     view = KeyedRuns()
     for position, (run_id, event) in enumerate(events, 2):
-        view.apply([Recorded(position, run_id, 1, START, event, HASH)])
+        view.apply(Stretch(run_id, 1, [position], [event], START, HASH))
     return view
 
 

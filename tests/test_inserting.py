@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain import chain
 from domain.chain import Head
 from service.log.event_log import chained
-from service.log.rows import Row
+from service.log.row import Row
 from service.log.sqlite.inserting import MOST_BYTES, insert_events
 
 SCHEMA = files("service.log.sqlite").joinpath("schema.sql").read_text()

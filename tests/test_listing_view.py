@@ -4,7 +4,8 @@ import pytest
 from given import HASH, START
 from run_events import finished, pinned, scored, started
 
-from domain.events import Event, Recorded, Status
+from domain.events import Event, Status
+from domain.stretch import Stretch
 from projections.listing import ListedRun, Listing
 
 END = "2026-03-15T14:31:05.000000Z"
@@ -29,7 +30,7 @@ def listing() -> Listing:
     ]
     for position, (run_id, event) in enumerate(facts, 2):
         at = END if event.__class__.__name__ == "Finished" else START
-        listing.apply([Recorded(position, run_id, 1, at, event, HASH)])
+        listing.apply(Stretch(run_id, 1, [position], [event], at, HASH))
     return listing
 
 

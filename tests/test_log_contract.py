@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from facts import AT, RUN, append, entry, scored, started
+from facts import AT, RUN, append, entry, scored, started, versions
 from postgres import new_database, run_sql
 
 from domain import chain
@@ -125,9 +125,11 @@ async def test_reading_gives_what_was_recorded_in_pages(log: EventLog) -> None:
     appended = await append(log, [entry(RUN, 1, event), *(entry(RUN, version) for version in range(2, count + 1))])
     await append(log, [entry(OTHER, 1)])
 
-    assert [one async for some in log.read_run(RUN) for one in some] == appended
-    assert [one.version async for some in log.read_run(RUN, after=count - 2) for one in some] == [count - 1, count]
-    assert [one.version async for some in log.read_run(RUN, up_to=2) for one in some] == [1, 2]
+    events = [event async for stretch in log.read_run(RUN) for event in stretch.events]
+    assert events == [one.event for one in appended]
+    assert await versions(log.read_run(RUN)) == list(range(1, count + 1))
+    assert await versions(log.read_run(RUN, after=count - 2)) == [count - 1, count]
+    assert await versions(log.read_run(RUN, up_to=2)) == [1, 2]
     assert [one.position async for some in log.read_after(0) for one in some] == list(range(1, count + 3))
     assert [await log.last_version(run_id) for run_id in (RUN, OTHER, "none")] == [count, 1, 0]
     assert await log.read_run_ids() == ["log", RUN, OTHER]
@@ -284,7 +286,7 @@ async def test_an_event_of_a_newer_version_stops_the_reader_with_a_sentence(addr
     )
     log = await open_log(address, AT)
     with pytest.raises(LogUnreadable, match=r"'example_cached', written by a newer matchspec: upgrade"):
-        _ = [one async for some in log.read_run(RUN) for one in some]
+        _ = [one async for one in log.read_run(RUN)]
     await log.close()
 
 

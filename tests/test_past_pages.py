@@ -1,7 +1,7 @@
 """`GET /results/{run_id}/examples?at=N`: pages of the examples as of an event, folded once for all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,7 @@ from project import examples, suite, write_config, write_harness, write_project
 from running import HTTP, Client, Document, FakeModel, serving
 
 from domain.errors import LogUnavailable
-from domain.events import Recorded
+from domain.stretch import Stretch
 from service import past
 from service.log.reading import NEVER, LogReader
 
@@ -53,16 +53,18 @@ class Reads:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.events = 0
-        read = LogReader.read_run
+        fold_run = LogReader.fold_run
 
         async def count(
-            log: LogReader, run_id: str, after: int = 0, up_to: int = NEVER
-        ) -> AsyncIterator[list[Recorded]]:
-            async for events in read(log, run_id, after, up_to):
-                self.events += len(events)
-                yield events
+            log: LogReader, run_id: str, take: Callable[[Stretch], None], after: int = 0, up_to: int = NEVER
+        ) -> None:
+            def counted(stretch: Stretch) -> None:
+                self.events += len(stretch.events)
+                take(stretch)
 
-        patch.setattr(LogReader, "read_run", count)
+            await fold_run(log, run_id, counted, after, up_to)
+
+        patch.setattr(LogReader, "fold_run", count)
 
     def since(self) -> int:
         """How many since this was asked last."""

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_events import answered, finished, pinned, scored, started
 
-from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
+from domain.events import Event, ExamplesPinned, PinnedHarness, Resumed
+from domain.stretch import Stretch
 from projections.progress import Progress, ProgressView
 
 UNPINNED = PinnedHarness(suite="qa", harness="a")
@@ -16,7 +17,7 @@ def progress(*events: Event) -> Progress | None:
     """The progress of a run with these events."""
     view = ProgressView()
     for version, event in enumerate(events, 1):
-        view.apply([Recorded(version + 1, "run-1", version, START, event, HASH)])
+        view.apply(Stretch("run-1", version, [version + 1], [event], START, HASH))
     return view.get("run-1")
 
 
@@ -31,10 +32,8 @@ def test_every_repeat_counts() -> None:
 def after(completed: int, total: int) -> Progress:
     """The progress of a run of so many examples once so many are recorded."""
     view = ProgressView()
-    view.apply([Recorded(2, "run-1", 1, START, started(pinned(rows=total)), HASH)])
-    one = scored()
-    for version in range(2, completed + 2):
-        view.apply([Recorded(version + 1, "run-1", version, START, one, HASH)])
+    view.apply(Stretch("run-1", 1, [2], [started(pinned(rows=total))], START, HASH))
+    view.apply(Stretch("run-1", 2, range(3, completed + 3), [scored()] * completed))
     found = view.get("run-1")
     assert found is not None
     return found

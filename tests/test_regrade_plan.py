@@ -11,12 +11,13 @@ from planned import contains, exact, harness, plan, suite
 from run_events import answered, graded, pinned, scored, started
 
 from domain.errors import LogUnreadable, NoExamples, SuiteNotFound
-from domain.events import Event, PinnedHarness, Recorded, Usage
+from domain.events import Event, PinnedHarness, Usage
 from domain.model_spec import HttpModel, Prices
 from domain.plan import Plan
 from domain.regrade import Key, Old, plan_regrade, recorded_outcome
 from domain.run import Run
 from domain.spec import Statistics
+from domain.stretch import Stretch
 from projections.results import Result
 
 NAME = "run-20260315-143022-a3f7"
@@ -31,7 +32,7 @@ def result_of(*events: Event) -> Result:
     """A result folded from these events."""
     result = Result()
     for version, event in enumerate(events, 1):
-        result.apply([Recorded(version + 1, NAME, version, START, event, HASH)])
+        result.apply(Stretch(NAME, version, [version + 1], [event], START, HASH))
     return result
 
 

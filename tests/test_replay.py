@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from given import HASH, START
+from given import START
 from planned import contains, exact, harness, plan, suite
 from run_events import answered, graded, pinned, scored, started
 
-from domain.events import Event, ExampleScored, ExamplesPinned, Finished, PinnedHarness, Recorded, Resumed
+from domain.events import Event, ExampleScored, ExamplesPinned, Finished, PinnedHarness, Resumed
 from domain.plan import Plan
 from domain.replay import KEPT, Replay
 from domain.run import Run, abandon, finish
@@ -23,8 +23,8 @@ def replayed(*events: Event, by: Plan = PLAN) -> Replay:
     """Replay a run whose events happen at START, and the last of them at END."""
     replay = Replay(by)
     times = [START] * (len(events) - 1) + [END]
-    for version, (at, event) in enumerate(zip(times, events, strict=True), 1):
-        replay.apply(Recorded(version, "run-1", version, at, event, HASH))
+    for at, event in zip(times, events, strict=True):
+        replay.apply(at, event)
     return replay
 
 

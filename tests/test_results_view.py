@@ -13,6 +13,7 @@ from domain.codec import encode
 from domain.errors import LogUnreadable
 from domain.events import Event, ExamplesPinned, PinnedHarness, Recorded, Resumed
 from domain.examples import Example, encode_line
+from domain.stretch import stretches
 from projections import results
 from projections.entries import Asking
 from projections.entries import example_entry as entry_of
@@ -38,7 +39,8 @@ def example_entry(line: bytes, scored: bytes) -> bytes:
 def result_of(*events: Event) -> Result:
     """A result folded from these events."""
     result = Result()
-    result.apply(recorded("run-1", *events))
+    for stretch in stretches(recorded("run-1", *events)):
+        result.apply(stretch)
     return result
 
 
@@ -98,7 +100,8 @@ def test_warnings_are_gathered_in_the_order_they_came_up() -> None:
 
 def ended(view: Results, run_id: str, rows: int = 1) -> None:
     """Let a run of one recorded example begin and end."""
-    view.apply(recorded(run_id, started(pinned(rows=rows)), scored(0), finished()))
+    for stretch in stretches(recorded(run_id, started(pinned(rows=rows)), scored(0), finished())):
+        view.apply(stretch)
 
 
 def test_a_run_that_has_ended_is_answered_from_memory() -> None:
@@ -132,10 +135,11 @@ def test_a_run_ends_once() -> None:
 
 def test_an_asking_that_cannot_follow_is_named_among_those_around_it() -> None:
     """The third asking of a stretch stands in row 9 of 5: the error has its position, and a result read alone, too."""
-    events = recorded("run-1", started(pinned(rows=5)), scored(0), scored(1), scored(9), scored(2))
-    for apply in (Views().apply, Result().apply):
+    begun, askings = stretches(recorded("run-1", started(pinned(rows=5)), scored(0), scored(1), scored(9), scored(2)))
+    for apply in (Views().take, Result().apply):
+        apply(begun)
         with pytest.raises(LogUnreadable, match=r"^event 5 \(run-1, version 4, example_scored\) can't follow"):
-            apply(events)
+            apply(askings)
 
 
 def test_an_asking_of_a_run_without_a_start_is_named() -> None:
@@ -186,7 +190,7 @@ def test_an_unfinished_run_is_never_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     """However many have ended since."""
     monkeypatch.setattr(results, "KEPT_RUNS", 1)
     view = Results()
-    view.apply(recorded("run-0", started(pinned())))
+    view.apply(*stretches(recorded("run-0", started(pinned()))))
     for number in range(1, 4):
         ended(view, f"run-{number}")
     assert view.get("run-0") is not None

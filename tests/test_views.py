@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from logs import logs
 
 from domain.events import LOG, Finished, Recorded, Started, Status
+from domain.stretch import stretches
 from projections.results import Result
 from projections.views import Views
 from service.api import documents
@@ -31,7 +32,8 @@ def rebuilt(log: Sequence[Recorded]) -> Views:
         if isinstance(recorded.event, Started | Finished):
             views.apply_end(recorded)
     for run_id in views.listing.unfinished():
-        views.apply_unfinished([recorded for recorded in log if recorded.run_id == run_id])
+        for stretch in stretches(recorded for recorded in log if recorded.run_id == run_id):
+            views.take_unfinished(stretch)
     return views
 
 
@@ -41,7 +43,8 @@ def result(views: Views, log: Sequence[Recorded], run_id: str) -> Result:
     if known:
         return known
     folded = Result()
-    folded.apply([recorded for recorded in log if recorded.run_id == run_id])
+    for stretch in stretches(recorded for recorded in log if recorded.run_id == run_id):
+        folded.apply(stretch)
     return folded
 
 

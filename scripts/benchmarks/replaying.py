@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from domain.events import TYPES, ExampleScored
+from domain.events import TYPES, ExampleScored, Started
 from domain.times import stamp
 from projections.views import Views
 from service.log.opening import connect_reader, open_log
@@ -24,10 +24,11 @@ from service.writer import Writer
 
 
 async def views(path: Path) -> int:
-    """Fold every event into the views; gives how many there were."""
+    """Fold every event into the views, run after run; gives how many there were."""
     log, shown = await connect_reader(path), Views()
-    async for events in log.read_after(0):
-        shown.apply(events)
+    begun = [recorded.run_id async for recorded in log.read_ends() if isinstance(recorded.event, Started)]
+    for run_id in begun:
+        await log.fold_run(run_id, shown.take)
     await log.close()
     return shown.position
 

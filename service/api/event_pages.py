@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from service.api.log_line import log_line
 from service.log.reading import LogReader
-from service.log.rows import PAGE, StoredEvent
+from service.log.row import StoredEvent
+from service.log.rows import PAGE
 
 PAGE_BYTES = 64_000
 """How much of the log is read at once; a single event may be larger. A client that reads slowly holds one such page."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from service.log.rows import StoredEvent
+from service.log.row import StoredEvent
 
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 """JSON has them between its tokens only, where a space means the same."""

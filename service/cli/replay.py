@@ -89,11 +89,11 @@ async def _choose(logs: RunLogs, options: Options) -> Sequence[LogAddress]:
 
 async def _look_at_log(reader: LogReader, counts: Counts) -> None:
     """The run `log` decides nothing: it holds facts of the log, and no others."""
-    facts = [one async for some in reader.read_run(LOG) for one in some]
-    strange = [one for one in facts if not isinstance(one.event, LogCreated | LogAccepted)]
+    facts = [fact async for stretch in reader.read_run(LOG) for fact in enumerate(stretch.events, stretch.version)]
+    strange = [(version, event) for version, event in facts if not isinstance(event, LogCreated | LogAccepted)]
     counts.different += bool(strange)
-    for one in strange[:KEPT]:
-        what = f"event {one.version} ({type_name(one.event)}) is no fact of the log"
+    for version, event in strange[:KEPT]:
+        what = f"event {version} ({type_name(event)}) is no fact of the log"
         click.echo(f"{click.style('✗', fg='red')} {LOG}: {what}")
 
 
@@ -121,8 +121,8 @@ async def _replay_one(reader: LogReader, run_id: str, shown: ShownRuns | None, c
 
 async def _listed(reader: LogReader, run_id: str, version: int) -> ListedRun:
     listing = Listing()
-    async for events in reader.read_run(run_id, up_to=version):
-        listing.apply(events)
+    async for stretch in reader.read_run(run_id, up_to=version):
+        listing.apply(stretch)
     listed = listing.get(run_id)
     if listed is None:
         raise RunNotFound
@@ -133,13 +133,13 @@ async def replay_run(reader: LogReader, run_id: str) -> Replay:
     """Decide a run anew, as far as its log goes; RunNotFound, LogUnreadable."""
     replayed: Replay | None = None
     plan: Plan | None = None
-    async for events in reader.read_run(run_id):
-        for recorded in events:
-            plan = plan or await _plan(reader, recorded.event)
+    async for stretch in reader.read_run(run_id):
+        for event in stretch.events:
+            plan = plan or await _plan(reader, event)
             replayed = replayed or Replay(plan)
-            if isinstance(recorded.event, Finished):
+            if isinstance(event, Finished):
                 replayed.held = await hold_to_baseline(reader, plan, replayed.run)
-            replayed.apply(recorded)
+            replayed.apply(stretch.at, event)
             if replayed.stuck:
                 return replayed
     if replayed is None:

@@ -24,7 +24,8 @@ from service.log.address import LogAddress
 from service.log.checkpoint_file import read_checkpoint, set_aside
 from service.log.checkpointing import Checkpoints
 from service.log.reading import LogReader
-from service.log.rows import Row, Rows
+from service.log.row import Row
+from service.log.rows import Rows
 from service.log.signing import Signer
 
 logger = logging.getLogger("matchspec.log")

@@ -10,7 +10,7 @@ from domain.events import ExamplesPinned, Finished, Started
 from domain.examples import decode_manifest
 from domain.export import FORMAT, LEAVES, ContentLine, EndLine, EventLine, Header, LeavesLine, encode_export_line
 from service.log.reading import LogReader
-from service.log.rows import StoredEvent
+from service.log.row import StoredEvent
 
 
 class Export:

@@ -3,15 +3,17 @@
 Anyone may read at any time, beside those who write.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from domain import chain, codec
 from domain.chain import Head
 from domain.checkpoint import Found
 from domain.errors import LogUnreadable
 from domain.events import FORMAT, Event, LogCreated, Recorded
+from domain.stretch import Stretch
 from service.log.address import LogAddress
-from service.log.rows import COLUMNS, PAGE, PAGE_BYTES, Row, Rows, StoredEvent
+from service.log.row import COLUMNS, Row, StoredEvent, decoded
+from service.log.rows import PAGE, PAGE_BYTES, Rows
 
 NEVER = (1 << 63) - 1
 """Above every version and position."""
@@ -44,9 +46,10 @@ class LogReader:
             raise LogUnreadable(f"{self.address} has format {first.format}; this matchspec knows format {FORMAT}")
         return first
 
-    async def last_version(self, run_id: str) -> int:
-        """Give the version of a run's last event; 0 where the log has none."""
-        ((version,),) = await self._rows.read("SELECT coalesce(max(version), 0) FROM events WHERE run_id = ?", run_id)
+    async def last_version(self, run_id: str, position: int = NEVER) -> int:
+        """Give the version of a run's last event up to a position; 0 where the log has none."""
+        query = "SELECT coalesce(max(version), 0) FROM events WHERE run_id = ? AND position <= ?"
+        ((version,),) = await self._rows.read(query, run_id, position)
         return int(version)
 
     async def read_one(self, run_id: str, version: int) -> StoredEvent | None:
@@ -80,12 +83,23 @@ class LogReader:
             yield page
             after = page[-1].version
 
-    async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[list[Recorded]]:
-        """Read a run's events in order, some at a time: those behind version `after`, up to version `up_to`."""
-        while page := await self._rows.read_page(_RUN, run_id, after, up_to):
-            for some in _decoded(page):
-                yield some
-            after = page[-1][2]
+    async def fold_run(self, run_id: str, take: Callable[[Stretch], None], after: int = 0, up_to: int = NEVER) -> None:
+        """Hand a run's events to `take` in order: those behind version `after`, up to version `up_to`.
+
+        It may be called on a thread: nobody else may look at what it changes before this returns.
+        """
+        behind: int | None = after
+        while behind is not None:
+            behind = await self._rows.fold_page(run_id, behind, up_to, take)
+
+    async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Stretch]:
+        """Read a run's events in order: those behind version `after`, up to version `up_to`."""
+        behind: int | None = after
+        while behind is not None:
+            page: list[Stretch] = []
+            behind = await self._rows.fold_page(run_id, behind, up_to, page.append)
+            for stretch in page:
+                yield stretch
 
     async def read_run_ids(self) -> list[str]:
         """Name all runs, in the order in which they began; the run `log` is one of them."""
@@ -103,10 +117,10 @@ class LogReader:
                     yield recorded
             after = page[-1][0]
 
-    async def read_after(self, position: int) -> AsyncIterator[list[Recorded]]:
-        """Read all events behind a position in order, some at a time."""
-        query = f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT {PAGE}"
-        while page := await self._rows.read_page(query, position):
+    async def read_after(self, position: int, up_to: int = NEVER) -> AsyncIterator[list[Recorded]]:
+        """Read all events behind a position, up to the position `up_to`, in order, some at a time."""
+        query = f"SELECT {COLUMNS} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT {PAGE}"
+        while page := await self._rows.read_page(query, position, up_to):
             for some in _decoded(page):
                 yield some
             position = page[-1][0]
@@ -150,14 +164,6 @@ class LogReader:
     async def _read_head(self) -> Head:
         rows: list[tuple[int, bytes]] = await self._rows.read(_HEAD)
         return Head(*rows[0]) if rows else Head(0, chain.START)
-
-
-def decoded(rows: Sequence[Row]) -> list[Recorded]:
-    """Decode what is stored."""
-    return [
-        Recorded(position, run_id, version, at, codec.decode(name, body), link)
-        for position, run_id, version, name, at, body, _, link in rows
-    ]
 
 
 def _decoded(page: Sequence[Row]) -> Iterator[list[Recorded]]:

@@ -21,8 +21,8 @@ from service.log.event_log import Append, Decide, EventLog, chained
 from service.log.postgres.connection import APPENDING, CHANNEL, open_writing, to_postgres, unavailable
 from service.log.postgres.listening import listen
 from service.log.postgres.rows import PostgresRows, page_query
-from service.log.reading import decoded
-from service.log.rows import COLUMNS, PAGE, PAGE_BYTES, Row, Rows
+from service.log.row import COLUMNS, Row, decoded
+from service.log.rows import PAGE, PAGE_BYTES, Rows
 from service.log.signing import Signer
 
 logger = logging.getLogger("matchspec.log")

@@ -1,16 +1,20 @@
 """Rows of a log on PostgreSQL."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
 
 from domain.errors import LogUnreadable
+from domain.stretch import Stretch, stretches
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import open_reading, to_postgres, unavailable
-from service.log.rows import COLUMNS, PAGE_BYTES, Row, Rows
+from service.log.row import COLUMNS, Row, decoded
+from service.log.rows import PAGE, PAGE_BYTES, Rows
+
+_RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
 
 
 class PostgresRows(Rows):
@@ -48,6 +52,13 @@ class PostgresRows(Rows):
     async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
         """Read events in the order of their positions: none beyond that which fills a page."""
         return await self.read(page_query(query), *parameters, page_bytes)
+
+    async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
+        """Fold the next events of a run."""
+        recorded = decoded(await self.read_page(_RUN, run_id, after, up_to))
+        for stretch in stretches(recorded):
+            take(stretch)
+        return recorded[-1].version if recorded else None
 
     async def _connected(self) -> AsyncConnection:
         async with self._connecting:

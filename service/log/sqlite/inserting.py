@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from service.log.rows import Row
+from service.log.row import Row
 
 SIZES = (8, 4, 2, 1)
 """How many rows a statement has: with 64, readers of a busy run's examples waited twice as long for the interpreter."""

@@ -1,7 +1,7 @@
 """Rows of a log in a SQLite file."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -9,8 +9,11 @@ from typing import Any, Self
 import aiosqlite
 
 from domain.errors import LogUnavailable
-from service.log.rows import PAGE_BYTES, Row, Rows
+from domain.stretch import Stretch
+from service.log.row import Row
+from service.log.rows import PAGE_BYTES, Rows
 from service.log.sqlite.connection import on_its_thread, open_reading
+from service.log.sqlite.run_parts import fold_page
 
 
 class SqliteRows(Rows):
@@ -35,6 +38,13 @@ class SqliteRows(Rows):
         """Read events in the order of their positions: none beyond that which fills a page."""
         try:
             return await on_its_thread(self._connection, _fetch_page, query, parameters, page_bytes)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise LogUnavailable(f"the log can't be read: {error}") from error
+
+    async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
+        """Fold the next events of a run on the connection's thread."""
+        try:
+            return await on_its_thread(self._connection, fold_page, run_id, after, up_to, take)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be read: {error}") from error
 
