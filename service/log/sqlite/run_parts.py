@@ -1,7 +1,7 @@
 """A run's events, read to be folded: SQLite joins the bodies of a hundred into one row, and they are decoded at once.
 
-A row of a result costs more than its columns: at each of them the reading thread lets go of the interpreter, and a
-server's loop has it back first. Half as much CPU, and no wait a row, are what the joining is for.
+A row of a result costs more than its columns: at each the reading thread lets go of the interpreter, and a server's
+loop has it first.
 """
 
 import sqlite3
