@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+
+import msgspec
 
 from domain.events import Event, ExampleAnswered, ExampleScored, Recorded
 
 ASKINGS = frozenset({ExampleAnswered, ExampleScored})
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True, gc=False):
     """Askings of one run that follow each other, or one event of any kind.
 
     The events have the versions from `version` on, and stand at `positions` in the log. `at` and `hash` are as

@@ -121,3 +121,19 @@ async def test_a_log_that_was_changed_is_told(tmp_path: Path, change: str, told:
         database.execute(f"{change} WHERE position = 4")
     with pytest.raises(LogUnreadable, match=re.escape(told)):
         await folded(tmp_path / "log.db")
+
+
+async def test_bodies_that_are_read_together_are_those_that_are_stored(tmp_path: Path) -> None:
+    """Byte for byte, also where they are no text: those asked for, unless they are too large; none is no fault."""
+    path = tmp_path / "log.db"
+    await fill(path, [entry(RUN, 1, started()), *(entry(RUN, version) for version in range(2, 6))])
+    bodies = {2: b"\x00\xff\xfe", 3: b"", 4: b"\xf0\x9f\xa6\x89 owl", 5: b"x" * 50}
+    with past_the_triggers(path) as database:
+        for version, body in bodies.items():
+            database.execute("UPDATE events SET body = ? WHERE run_id = ? AND version = ?", (body, RUN, version))
+    log = await open_log(path, AT)
+    assert await log.read_bodies(RUN, [5, 4, 3, 2, 9], 49) == {version: bodies[version] for version in (2, 3, 4)}
+    assert await log.read_bodies(RUN, [5, 2], 50) == {2: bodies[2], 5: bodies[5]}
+    assert await log.read_bodies(RUN, [9], 50) == {}
+    assert await log.read_bodies(RUN, [], 50) == {}
+    await log.close()

@@ -127,9 +127,7 @@ class LogReader:
 
     async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
         """Read the stored bytes of some events of a run by their versions, of those that have at most `up_to`."""
-        marks = ",".join("?" * len(versions))
-        query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks}) AND length(body) <= ?"
-        return dict(await self._rows.read(query, run_id, *versions, up_to))
+        return await self._rows.read_bodies(run_id, versions, up_to)
 
     async def read_body(self, run_id: str, version: int) -> bytes:
         """Read the stored bytes of one event, however many."""

@@ -24,6 +24,10 @@ class Rows(ABC):
         """Read events in the order of their positions: none beyond that which fills a page."""
 
     @abstractmethod
+    async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
+        """Read the bodies of some events of a run by their versions, of those that have at most `up_to` bytes."""
+
+    @abstractmethod
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
         """Hand the next events of a run behind version `after`, up to `up_to`, to `take`: it may be called on a thread.
 

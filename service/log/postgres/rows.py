@@ -53,6 +53,12 @@ class PostgresRows(Rows):
         """Read events in the order of their positions: none beyond that which fills a page."""
         return await self.read(page_query(query), *parameters, page_bytes)
 
+    async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
+        """Read the bodies of some events of a run by their versions, of those that have at most `up_to` bytes."""
+        marks = ",".join("?" * len(versions))
+        query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks}) AND length(body) <= ?"
+        return dict(await self.read(query, run_id, *versions, up_to))
+
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
         """Fold the next events of a run."""
         recorded = decoded(await self.read_page(_RUN, run_id, after, up_to))

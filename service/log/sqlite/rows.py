@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 
@@ -13,7 +13,10 @@ from domain.stretch import Stretch
 from service.log.row import Row
 from service.log.rows import PAGE_BYTES, Rows
 from service.log.sqlite.connection import on_its_thread, open_reading
+from service.log.sqlite.joined_bodies import read_bodies
 from service.log.sqlite.run_parts import fold_page
+
+T = TypeVar("T")
 
 
 class SqliteRows(Rows):
@@ -36,24 +39,29 @@ class SqliteRows(Rows):
 
     async def read_page(self, query: str, *parameters: object, page_bytes: int = PAGE_BYTES) -> Sequence[Row]:
         """Read events in the order of their positions: none beyond that which fills a page."""
-        try:
-            return await on_its_thread(self._connection, _fetch_page, query, parameters, page_bytes)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise LogUnavailable(f"the log can't be read: {error}") from error
+        return await self._read(_fetch_page, query, parameters, page_bytes)
+
+    async def read_bodies(self, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
+        """Read the bodies of some events of a run by their versions, of those that have at most `up_to` bytes."""
+        return await self._read(read_bodies, run_id, versions, up_to)
 
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
         """Fold the next events of a run on the connection's thread."""
-        try:
-            return await on_its_thread(self._connection, fold_page, run_id, after, up_to, take)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise LogUnavailable(f"the log can't be read: {error}") from error
+        return await self._read(fold_page, run_id, after, up_to, take)
 
     async def read(self, query: str, *parameters: object) -> list[Any]:
         """Read rows."""
+        return await self._read(_fetch_all, query, parameters)
+
+    async def _read(self, call: Callable[..., T], *arguments: object) -> T:
         try:
-            return list(await self._connection.execute_fetchall(query, parameters))
+            return await on_its_thread(self._connection, call, *arguments)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise LogUnavailable(f"the log can't be read: {error}") from error
+
+
+def _fetch_all(connection: sqlite3.Connection, query: str, parameters: Sequence[object]) -> list[Any]:
+    return connection.execute(query, parameters).fetchall()
 
 
 def _fetch_page(connection: sqlite3.Connection, query: str, parameters: Sequence[object], page_bytes: int) -> list[Row]:
