@@ -61,9 +61,9 @@ def test_all_rows_get_in_as_they_are(count: int) -> None:
         assert database.execute("SELECT * FROM events ORDER BY rowid").fetchall() == rows
 
 
-@pytest.mark.parametrize(("count", "statements"), [(1, 1), (8, 1), (9, 2), (20, 3), (256, 32)])
+@pytest.mark.parametrize(("count", "statements"), [(1, 1), (20, 2), (64, 1), (65, 2), (127, 7), (256, 4)])
 def test_a_group_takes_few_statements(database: Database, count: int, statements: int) -> None:
-    """8 rows have one statement; 20 are 8, 8 and 4."""
+    """64 rows have one statement; 20 are 16 and 4."""
     insert_events(database, rows_of(count))
 
     assert database.statements == statements
