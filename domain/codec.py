@@ -3,12 +3,15 @@
 import msgspec
 
 from domain.errors import LogUnreadable
-from domain.events import TYPES, Event
+from domain.events import TYPES, Event, ExampleAnswered, ExampleScored
 
 _NAMES: dict[type[Event], str] = {event: name for name, event in TYPES.items()}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(event) for name, event in TYPES.items()}
-_list_decoders = {name: msgspec.json.Decoder(list[event]) for name, event in TYPES.items()}  # type: ignore[valid-type]
+_list_decoders: dict[str, msgspec.json.Decoder[list[Event]]] = {
+    "example_answered": msgspec.json.Decoder(list[ExampleAnswered]),
+    "example_scored": msgspec.json.Decoder(list[ExampleScored]),
+}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -34,7 +37,7 @@ def decode(name: str, body: bytes) -> Event:
 
 
 def decode_all(name: str, bodies: bytes) -> list[Event]:
-    """Read events of one type from a JSON array of their bodies; LogUnreadable for one that can't be read."""
+    """Read askings of one type from a JSON array of their bodies; LogUnreadable for one that can't be read."""
     try:
         return _list_decoders[name].decode(bodies)
     except _UNREADABLE as error:

@@ -13,7 +13,7 @@ from domain.events import FORMAT, Event, LogCreated, Recorded
 from domain.stretch import Stretch
 from service.log.address import LogAddress
 from service.log.row import COLUMNS, Row, StoredEvent, decoded
-from service.log.rows import PAGE, PAGE_BYTES, Rows
+from service.log.rows import PAGE, PAGE_BYTES, RUN, Rows
 
 NEVER = (1 << 63) - 1
 """Above every version and position."""
@@ -21,7 +21,6 @@ NEVER = (1 << 63) - 1
 DECODED = 50
 """So many events are decoded at once: the garbage collector looks through all that live at a time."""
 
-_RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
 _HEAD = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
 _FIRST = "SELECT type, body FROM events WHERE position = 1"
 
@@ -79,7 +78,7 @@ class LogReader:
         self, run_id: str, after: int = 0, up_to: int = NEVER, page_bytes: int = PAGE_BYTES
     ) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
-        while page := await self._read_stored(_RUN, run_id, after, up_to, page_bytes=page_bytes):
+        while page := await self._read_stored(RUN, run_id, after, up_to, page_bytes=page_bytes):
             yield page
             after = page[-1].version
 

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from domain.stretch import Stretch
-from service.log.row import Row
+from service.log.row import COLUMNS, Row
 
 PAGE = 500
 PAGE_BYTES = 1_000_000
 """A page of events has no further one after so many bytes of bodies: a single body may have 8 MB and more."""
+
+RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
+"""A page of a run: its id, the version behind which it begins, and the last one."""
 
 
 class Rows(ABC):

@@ -12,9 +12,7 @@ from domain.stretch import Stretch, stretches
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import open_reading, to_postgres, unavailable
 from service.log.row import COLUMNS, Row, decoded
-from service.log.rows import PAGE, PAGE_BYTES, Rows
-
-_RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
+from service.log.rows import PAGE_BYTES, RUN, Rows
 
 
 class PostgresRows(Rows):
@@ -61,7 +59,7 @@ class PostgresRows(Rows):
 
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
         """Fold the next events of a run."""
-        recorded = decoded(await self.read_page(_RUN, run_id, after, up_to))
+        recorded = decoded(await self.read_page(RUN, run_id, after, up_to))
         for stretch in stretches(recorded):
             take(stretch)
         return recorded[-1].version if recorded else None

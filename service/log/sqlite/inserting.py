@@ -11,7 +11,7 @@ from itertools import chain
 from service.log.row import Row
 
 SIZES = (64, 32, 16, 8, 4, 2, 1)
-"""How many rows a statement has."""
+"""How many rows a statement has: few different numbers, so that sqlite3 has each statement prepared already."""
 
 MOST_BYTES = 1_000_000
 """Of bodies in a group: SQLite copies the rows of such a statement first, in a file where they are large."""

@@ -6,7 +6,8 @@ from itertools import accumulate
 
 import msgspec
 
-_read_numbers = msgspec.json.Decoder(list[int]).decode
+read_numbers = msgspec.json.Decoder(list[int]).decode
+"""Reads numbers that SQLite joined as JSON."""
 
 
 def read_bodies(connection: sqlite3.Connection, run_id: str, versions: Sequence[int], up_to: int) -> dict[int, bytes]:
@@ -19,6 +20,6 @@ def read_bodies(connection: sqlite3.Connection, run_id: str, versions: Sequence[
     found, lengths, bodies = connection.execute(query, (run_id, *versions, up_to)).fetchone()
     if found is None:
         return {}
-    ends = list(accumulate(_read_numbers(lengths)))
+    ends = list(accumulate(read_numbers(lengths)))
     places = zip([0, *ends[:-1]], ends, strict=True)
-    return {version: bodies[slice(*place)] for version, place in zip(_read_numbers(found), places, strict=True)}
+    return {version: bodies[slice(*place)] for version, place in zip(read_numbers(found), places, strict=True)}

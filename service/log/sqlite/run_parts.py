@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-import msgspec
-
 from domain import codec
 from domain.errors import LogUnreadable
 from domain.events import Event
 from domain.stretch import Stretch, alone
 from service.log.row import COLUMNS, decoded
 from service.log.rows import PAGE, PAGE_BYTES
+from service.log.sqlite.joined_bodies import read_numbers
 
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
@@ -41,8 +40,6 @@ FROM (
 )
 """
 _ONE = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version = ?"
-
-_read_positions = msgspec.json.Decoder(list[int]).decode
 
 
 class _Part(NamedTuple):
@@ -80,7 +77,7 @@ def fold_page(
 
 def _stretches(connection: sqlite3.Connection, run_id: str, version: int, part: _Part) -> Iterator[tuple[Stretch, int]]:
     """Give the events by the stretch, with about how many bytes of bodies it has."""
-    kinds, positions = part.kinds, _read_positions(part.positions)
+    kinds, positions = part.kinds, read_numbers(part.positions)
     answered, scored = (
         codec.decode_all("example_answered", part.answered),
         codec.decode_all("example_scored", part.scored),
