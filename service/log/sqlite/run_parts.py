@@ -14,11 +14,14 @@ from domain.errors import LogUnreadable
 from domain.events import Event
 from domain.stretch import Stretch, alone
 from service.log.row import COLUMNS, decoded
-from service.log.rows import PAGE, PAGE_BYTES
+from service.log.rows import PAGE_BYTES
 from service.log.sqlite.joined_bodies import read_numbers
 
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
+
+PAGE = 2_000
+"""So many are folded before others who read have their turn: for the next, one waits for a turn of a busy loop."""
 
 LARGE_BYTES = 20_000
 """An event with a larger body is read by itself."""
