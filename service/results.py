@@ -19,17 +19,13 @@ from projections.results import ANY_KIND, Place, Result
 from projections.views import Views
 from service.log.decoded import Decoded
 from service.log.reading import LogReader
+from service.pinned_lines import PinnedLines
 
 CHUNK = 200
 SMALL_BYTES = 20_000
 """Events up to this size are read many at once, larger ones one by one: a model's reply may have 8 MB."""
 
 PART_BYTES = 1_000_000
-
-
-class _Block(NamedTuple):
-    first: int
-    lines: list[bytes]
 
 
 class Entry(NamedTuple):
@@ -121,47 +117,34 @@ class ResultReader:
             return
         repeated = harness.repeats > 1
         marks = await self._marks(harness, result)
-        blocks, block = self._blocks(harness.manifest, first), _Block(0, [])
+        lines = PinnedLines(self._log, await self._manifests.get(harness.manifest))
         places = result.places(harness, first, ANY_KIND if repeated else wanted.kinds)
-        async for row, askings in self._askings(run_id, places, most):
-            while row >= block.first + len(block.lines):
-                block = await anext(blocks, _Block(0, []))
-                if not block.lines:
-                    raise LogUnreadable(f"the examples of harness '{harness.harness}' have no row {row}")
-            line = block.lines[row - block.first]
-            content = repeated_entry(line, askings, marks) if repeated else example_entry(line, askings[0])
-            sure = not wanted.reads and (not repeated or wanted == ExampleFilter())
-            yield Entry(row, content, sure or wanted.keeps(content, marks))
-
-    async def _askings(
-        self, run_id: str, places: Iterator[Place], most: int
-    ) -> AsyncIterator[tuple[int, list[Asking]]]:
-        """Give each row with its askings; large events are read one by one, so that no chunk is large."""
+        sure = not wanted.reads and (not repeated or wanted == ExampleFilter())
         for chunk in _chunks(places, most):
-            versions = [version for example in chunk for place in example for version in place.versions]
-            bodies = await self._log.read_bodies(run_id, versions, SMALL_BYTES)
+            # Both at once: beside a busy loop, what takes time is to have its turn again.
+            bodies, _ = await asyncio.gather(self._small_bodies(run_id, chunk), lines.reach(chunk[0][0].row))
             for example in chunk:
-                large = [version for place in example for version in place.versions if version not in bodies]
-                own = (
-                    bodies | {version: await self._log.read_body(run_id, version) for version in large}
-                    if large
-                    else bodies
-                )
-                yield example[0].row, [Asking(own[place.scored], own.get(place.answered)) for place in example]
+                row, askings = example[0].row, await self._askings(run_id, example, bodies)
+                line = await lines.get(row)
+                content = repeated_entry(line, askings, marks) if repeated else example_entry(line, askings[0])
+                yield Entry(row, content, sure or wanted.keeps(content, marks))
+
+    async def _small_bodies(self, run_id: str, chunk: list[list[Place]]) -> dict[int, bytes]:
+        versions = [version for example in chunk for place in example for version in place.versions]
+        return await self._log.read_bodies(run_id, versions, SMALL_BYTES)
+
+    async def _askings(self, run_id: str, example: list[Place], bodies: dict[int, bytes]) -> list[Asking]:
+        """Give an example's askings; its large events are read one by one, so that no chunk is large."""
+        large = [version for place in example for version in place.versions if version not in bodies]
+        if large:
+            bodies = bodies | {version: await self._log.read_body(run_id, version) for version in large}
+        return [Asking(bodies[place.scored], bodies.get(place.answered)) for place in example]
 
     async def _marks(self, harness: PinnedHarness, result: Result) -> Marks:
         plan = await self.plan(result)
         if plan is None:
             raise LogUnreadable("the run has no start")
         return marks_of(*plan.harness(harness.suite, harness.harness))
-
-    async def _blocks(self, manifest: str, row: int) -> AsyncIterator[_Block]:
-        """Read the blocks from that on which holds a row."""
-        first = 0
-        for block in (await self._manifests.get(manifest)).blocks:
-            if row < first + block.rows:
-                yield _Block(first, (await self._log.read_content(block.digest)).splitlines())
-            first += block.rows
 
 
 def _chunks(places: Iterator[Place], most: int) -> Iterator[list[list[Place]]]:
