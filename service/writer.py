@@ -27,6 +27,9 @@ logger = logging.getLogger("matchspec.log")
 
 RETRY_SECONDS = 0.5
 
+ANSWERED_AT_ONCE = 8
+"""So many callers go on in a turn of the loop: each asks its model for the next example, and whoever polls waits."""
+
 
 class Writer:
     """Owns the log's writing side and the state of every unfinished run.
@@ -185,8 +188,10 @@ class Writer:
             self._failing = False
             logger.warning("the log can be written again")
         self._show(recorded)
-        for pending in accepted:
+        for number, pending in enumerate(accepted, 1):
             tell(pending.answer)
+            if number % ANSWERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _decide(self, group: Sequence[Pending], accepted: list[Pending]) -> Append:
         at = stamp(self._clock())

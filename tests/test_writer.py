@@ -194,6 +194,26 @@ async def test_commit_then_views_then_answer(desk: Desk) -> None:
     assert seen == [("before the commit", 0, 1), ("after the commit", 0, 2), ("answered", 1, 2)]
 
 
+async def test_who_waits_together_is_answered_some_at_a_time(desk: Desk) -> None:
+    """256 scores share a commit; the loop has a turn between some of their callers and the next: a poll waits less."""
+    await desk.writer.do(RUN, begin(300))
+    answered: list[int] = []
+
+    async def score(row: int) -> None:
+        await desk.writer.do(RUN, record(row))
+        answered.append(row)
+
+    scoring = asyncio.gather(*(score(row) for row in range(256)))
+    by_turns: list[int] = []
+    while not scoring.done():
+        before = len(answered)
+        await asyncio.sleep(0)
+        by_turns.append(len(answered) - before)
+
+    assert answered == list(range(256))
+    assert max(by_turns) <= 2 * writer_module.ANSWERED_AT_ONCE
+
+
 async def test_a_view_is_never_ahead_of_the_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever a view takes in an event, another program already finds it in the file."""
     apply = desk.views.apply
