@@ -11,7 +11,7 @@ ASKINGS = frozenset({ExampleAnswered, ExampleScored})
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
-    """Askings of one run that follow each other, or one event of any kind.
+    """Askings of one run that follow each other, one at least, or one event of any other kind.
 
     The events have the versions from `version` on, and stand at `positions` in the log. `at` and `hash` are as
     `Recorded` has them; they are empty for several askings, of which nothing is folded from them.

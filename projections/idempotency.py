@@ -31,16 +31,15 @@ class KeyedRuns:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        for event in stretch.events:
-            match event:
-                case Started(idempotency_key=str() as key, request_digest=digest):
-                    self._runs.setdefault(key, KeyedRun(stretch.run_id, digest))
-                case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
-                    pass
-                case Finished() | LogCreated() | LogAccepted():
-                    pass
-                case _:
-                    assert_never(event)
+        match stretch.events[0]:
+            case Started(idempotency_key=str() as key, request_digest=digest):
+                self._runs.setdefault(key, KeyedRun(stretch.run_id, digest))
+            case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
+                pass
+            case Finished() | LogCreated() | LogAccepted():
+                pass
+            case _ as never:
+                assert_never(never)
 
     def get(self, key: str) -> KeyedRun | None:
         """The run of a key."""

@@ -59,25 +59,24 @@ class Listing:
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
         run_id, at = stretch.run_id, stretch.at
-        for event in stretch.events:
-            match event:
-                case Started():
-                    if run_id in self._runs:
-                        raise ValueError("a run starts once")
-                    self.changed = (stretch.positions[0], at)
-                    self._runs[run_id] = self._unfinished[run_id] = _begun(run_id, at, event)
-                case Finished(status=status, verdict=verdict):
-                    run = self._unfinished.pop(run_id)
-                    self.changed = (stretch.positions[0], at)
-                    run.status, run.verdict, run.finished_at = status, verdict, at
-                    for suite in (None, *run.suites):
-                        self._ended[suite][status] += 1
-                case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
-                    pass
-                case LogCreated() | LogAccepted():
-                    pass
-                case _:
-                    assert_never(event)
+        match stretch.events[0]:
+            case Started() as event:
+                if run_id in self._runs:
+                    raise ValueError("a run starts once")
+                self.changed = (stretch.positions[0], at)
+                self._runs[run_id] = self._unfinished[run_id] = _begun(run_id, at, event)
+            case Finished(status=status, verdict=verdict):
+                run = self._unfinished.pop(run_id)
+                self.changed = (stretch.positions[0], at)
+                run.status, run.verdict, run.finished_at = status, verdict, at
+                for suite in (None, *run.suites):
+                    self._ended[suite][status] += 1
+            case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
+                pass
+            case LogCreated() | LogAccepted():
+                pass
+            case _ as never:
+                assert_never(never)
 
     def get(self, run_id: str) -> ListedRun | None:
         """One run."""

@@ -40,20 +40,19 @@ class ProgressView:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        for event in stretch.events:
-            match event:
-                case ExampleScored():
-                    self._runs[stretch.run_id].completed += 1
-                case Started(harnesses=harnesses):
-                    self._runs[stretch.run_id] = _Counts(0, _total(harnesses))
-                case ExamplesPinned(harnesses=harnesses):
-                    self._runs[stretch.run_id].total = _total(harnesses)
-                case Finished():
-                    del self._runs[stretch.run_id]
-                case ExampleAnswered() | Resumed() | CancelRequested() | LogCreated() | LogAccepted():
-                    pass
-                case _:
-                    assert_never(event)
+        match stretch.events[0]:
+            case ExampleScored() | ExampleAnswered():
+                self._runs[stretch.run_id].completed += [*map(type, stretch.events)].count(ExampleScored)
+            case Started(harnesses=harnesses):
+                self._runs[stretch.run_id] = _Counts(0, _total(harnesses))
+            case ExamplesPinned(harnesses=harnesses):
+                self._runs[stretch.run_id].total = _total(harnesses)
+            case Finished():
+                del self._runs[stretch.run_id]
+            case Resumed() | CancelRequested() | LogCreated() | LogAccepted():
+                pass
+            case _ as never:
+                assert_never(never)
 
     def get(self, run_id: str) -> Progress | None:
         """The progress of a run; None when it is over."""

@@ -95,31 +95,36 @@ class Result:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
+        match stretch.events[0]:
+            case ExampleScored() | ExampleAnswered():
+                self._note(stretch)
+            case Started() as event:
+                self.started, self.started_at = event, stretch.at
+                self._pin(event)
+            case ExamplesPinned() as event:
+                self._pin(event)
+            case Resumed(changed=changed):
+                self.warnings += [warning for warning in changed if warning not in self.warnings]
+            case Finished() as event:
+                self.finished, self.finished_at = event, stretch.at
+                self.end = Head(stretch.positions[0], stretch.hash)
+                self.warnings += event.warnings
+            case CancelRequested() | LogCreated() | LogAccepted():
+                pass
+            case _ as never:
+                assert_never(never)
+        self.version = stretch.version + len(stretch.events) - 1
+
+    def _note(self, stretch: Stretch) -> None:
+        known = self._askings
         for version, event in enumerate(stretch.events, stretch.version):
             try:
-                match event:
-                    case ExampleScored():
-                        self._askings[event.suite, event.harness].note_score(event, version)
-                    case ExampleAnswered():
-                        self._askings[event.suite, event.harness].note_answer(event, version)
-                    case Started():
-                        self.started, self.started_at = event, stretch.at
-                        self._pin(event)
-                    case ExamplesPinned():
-                        self._pin(event)
-                    case Resumed(changed=changed):
-                        self.warnings += [warning for warning in changed if warning not in self.warnings]
-                    case Finished():
-                        self.finished, self.finished_at = event, stretch.at
-                        self.end = Head(stretch.positions[0], stretch.hash)
-                        self.warnings += event.warnings
-                    case CancelRequested() | LogCreated() | LogAccepted():
-                        pass
-                    case _:
-                        assert_never(event)
+                if type(event) is ExampleScored:
+                    known[event.suite, event.harness].note_score(event, version)
+                elif type(event) is ExampleAnswered:
+                    known[event.suite, event.harness].note_answer(event, version)
             except IMPOSSIBLE as error:
                 raise impossible(stretch, version - stretch.version) from error
-        self.version = stretch.version + len(stretch.events) - 1
 
     def _pin(self, event: Started | ExamplesPinned) -> None:
         self.harnesses = event.harnesses

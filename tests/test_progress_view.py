@@ -33,7 +33,8 @@ def after(completed: int, total: int) -> Progress:
     """The progress of a run of so many examples once so many are recorded."""
     view = ProgressView()
     view.apply(Stretch("run-1", 1, [2], [started(pinned(rows=total))], START, HASH))
-    view.apply(Stretch("run-1", 2, range(3, completed + 3), [scored()] * completed))
+    if completed:
+        view.apply(Stretch("run-1", 2, range(3, completed + 3), [scored()] * completed))
     found = view.get("run-1")
     assert found is not None
     return found
