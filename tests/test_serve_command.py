@@ -1,5 +1,6 @@
 """`matchspec serve` and `matchspec --version` as typed: what they print, and how they end."""
 
+import importlib.metadata
 import os
 import re
 import socket
@@ -13,6 +14,8 @@ import pytest
 from live_server import Document
 from project import suite, write_config, write_project, write_yaml
 from server import MATCHSPEC, Server, environment, log_of, of_type, read_log, run_serve
+
+from service.version import VERSION
 
 GOOD_HARNESS: Document = {
     "version": 1,
@@ -68,6 +71,11 @@ def test_version(tmp_path: Path) -> None:
     """The version is one line, anywhere."""
     ended = subprocess.run([MATCHSPEC, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("matchspec v0.1.0\n", "")
+
+
+def test_the_package_has_the_version_that_the_command_tells() -> None:
+    """What is installed is named as what runs."""
+    assert importlib.metadata.version("matchspec") == VERSION
 
 
 def test_help_is_readable(tmp_path: Path) -> None:
