@@ -95,24 +95,27 @@ class Result:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
-        match stretch.events[0]:
-            case ExampleScored() | ExampleAnswered():
-                self._note(stretch)
-            case Started() as event:
-                self.started, self.started_at = event, stretch.at
-                self._pin(event)
-            case ExamplesPinned() as event:
-                self._pin(event)
-            case Resumed(changed=changed):
-                self.warnings += [warning for warning in changed if warning not in self.warnings]
-            case Finished() as event:
-                self.finished, self.finished_at = event, stretch.at
-                self.end = Head(stretch.positions[0], stretch.hash)
-                self.warnings += event.warnings
-            case CancelRequested() | LogCreated() | LogAccepted():
-                pass
-            case _ as never:
-                assert_never(never)
+        try:
+            match stretch.events[0]:
+                case ExampleScored() | ExampleAnswered():
+                    self._note(stretch)
+                case Started() as event:
+                    self.started, self.started_at = event, stretch.at
+                    self._pin(event)
+                case ExamplesPinned() as event:
+                    self._pin(event)
+                case Resumed(changed=changed):
+                    self.warnings += [warning for warning in changed if warning not in self.warnings]
+                case Finished() as event:
+                    self.finished, self.finished_at = event, stretch.at
+                    self.end = Head(stretch.positions[0], stretch.hash)
+                    self.warnings += event.warnings
+                case CancelRequested() | LogCreated() | LogAccepted():
+                    pass
+                case _ as never:
+                    assert_never(never)
+        except IMPOSSIBLE as error:
+            raise impossible(stretch) from error
         self.version = stretch.version + len(stretch.events) - 1
 
     def _note(self, stretch: Stretch) -> None:

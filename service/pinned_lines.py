@@ -23,6 +23,8 @@ class PinnedLines:
             self._first, self._end = self._end, self._end + block.rows
             if row < self._end:
                 self._lines = (await self._log.read_content(block.digest)).splitlines()
+                if len(self._lines) != block.rows:
+                    raise LogUnreadable(f"the contents {block.digest} have {len(self._lines)} lines, not {block.rows}")
 
     async def get(self, row: int) -> bytes:
         """Give a row's line."""

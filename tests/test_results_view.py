@@ -52,6 +52,12 @@ def test_examples_stand_in_the_dataset_s_order_whatever_the_order_of_completion(
     assert list(result.places(b)) == [Place(1, 4, 0)]
 
 
+def test_a_start_with_more_rows_than_any_memory_holds_is_told_as_impossible() -> None:
+    """A log that was written by hand; what folds it says where it can't go on."""
+    with pytest.raises(LogUnreadable, match=r"event 2 \(run-1, version 1, started\) can't follow"):
+        result_of(started(pinned("a", 10**18)))
+
+
 def test_a_harness_without_recorded_examples_has_no_places() -> None:
     """Also one that is not pinned yet."""
     assert list(result_of(started(pinned())).places(pinned())) == []

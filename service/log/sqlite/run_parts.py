@@ -20,8 +20,8 @@ from service.log.sqlite.joined_bodies import read_numbers
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
 
-PAGE = 2_000
-"""So many are folded before others who read have their turn: for the next, one waits for a turn of a busy loop."""
+FOLDED = 2_000
+"""So many events are folded before others who read have their turn; who folds waits for the busy loop in between."""
 
 LARGE_BYTES = 20_000
 """An event with a larger body is read by itself."""
@@ -63,7 +63,7 @@ def fold_page(
     Gives the version behind which more may follow, None where none do.
     """
     count = size = 0
-    while count < PAGE:
+    while count < FOLDED:
         part = _Part._make(connection.execute(_PART, (run_id, after, up_to)).fetchone())
         if not part.kinds:
             return None
