@@ -31,15 +31,15 @@ class KeyedRuns:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        match stretch.events[0]:
+        match event := stretch.events[0]:
             case Started(idempotency_key=str() as key, request_digest=digest):
                 self._runs.setdefault(key, KeyedRun(stretch.run_id, digest))
             case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
                 pass
             case Finished() | LogCreated() | LogAccepted():
                 pass
-            case _ as never:
-                assert_never(never)
+            case _:
+                assert_never(event)
 
     def get(self, key: str) -> KeyedRun | None:
         """The run of a key."""

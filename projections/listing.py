@@ -59,8 +59,8 @@ class Listing:
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
         run_id, at = stretch.run_id, stretch.at
-        match stretch.events[0]:
-            case Started() as event:
+        match event := stretch.events[0]:
+            case Started():
                 if run_id in self._runs:
                     raise ValueError("a run starts once")
                 self.changed = (stretch.positions[0], at)
@@ -75,8 +75,8 @@ class Listing:
                 pass
             case LogCreated() | LogAccepted():
                 pass
-            case _ as never:
-                assert_never(never)
+            case _:
+                assert_never(event)
 
     def get(self, run_id: str) -> ListedRun | None:
         """One run."""

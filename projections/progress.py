@@ -40,7 +40,7 @@ class ProgressView:
 
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
-        match stretch.events[0]:
+        match event := stretch.events[0]:
             case ExampleScored() | ExampleAnswered():
                 self._runs[stretch.run_id].completed += [*map(type, stretch.events)].count(ExampleScored)
             case Started(harnesses=harnesses):
@@ -51,8 +51,8 @@ class ProgressView:
                 del self._runs[stretch.run_id]
             case Resumed() | CancelRequested() | LogCreated() | LogAccepted():
                 pass
-            case _ as never:
-                assert_never(never)
+            case _:
+                assert_never(event)
 
     def get(self, run_id: str) -> Progress | None:
         """The progress of a run; None when it is over."""

@@ -96,24 +96,24 @@ class Result:
     def apply(self, stretch: Stretch) -> None:
         """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
         try:
-            match stretch.events[0]:
+            match event := stretch.events[0]:
                 case ExampleScored() | ExampleAnswered():
                     self._note(stretch)
-                case Started() as event:
+                case Started():
                     self.started, self.started_at = event, stretch.at
                     self._pin(event)
-                case ExamplesPinned() as event:
+                case ExamplesPinned():
                     self._pin(event)
                 case Resumed(changed=changed):
                     self.warnings += [warning for warning in changed if warning not in self.warnings]
-                case Finished() as event:
+                case Finished():
                     self.finished, self.finished_at = event, stretch.at
                     self.end = Head(stretch.positions[0], stretch.hash)
                     self.warnings += event.warnings
                 case CancelRequested() | LogCreated() | LogAccepted():
                     pass
-                case _ as never:
-                    assert_never(never)
+                case _:
+                    assert_never(event)
         except IMPOSSIBLE as error:
             raise impossible(stretch) from error
         self.version = stretch.version + len(stretch.events) - 1

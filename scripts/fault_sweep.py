@@ -28,8 +28,8 @@ ENOUGH_MISSED = 5
 """A run groups its events by chance: only where so many in a row had no n-th operation is there none."""
 
 LASTING_SECONDS = 1.2
-LASTING_EVERY = 9
-"""Each so-manieth fault is one that lasts; the others hit one operation."""
+LASTING_EVERY, LASTING_FIRST = 9, 2
+"""Each so-manieth fault is one that lasts, from an early one on; the others hit one operation."""
 
 
 class Answer(NamedTuple):
@@ -85,7 +85,7 @@ def sweep_runs(folder: Path, count: int | None) -> tuple[int, int]:
         for error in ERRORS.values():
             missed, number = 0, 0
             while missed < ENOUGH_MISSED:
-                lasts = number % LASTING_EVERY == LASTING_EVERY // 2
+                lasts = number % LASTING_EVERY == LASTING_FIRST
                 hit = break_a_run(desk, server, number * _step(count, 90) + 1, error, lasts=lasts)
                 faults, lasting = faults + hit, lasting + (hit and lasts)
                 missed, number = 0 if hit else missed + 1, number + 1
