@@ -168,15 +168,20 @@ class _Row:
         return self.number + other
 
 
+_numbers, _rows = itertools.count(), dict[str, _Row]()
+
+
 def turn(times: int) -> int:
-    """The bare loop: an object, a text, a dictionary and a call in each turn."""
+    """The bare loop: an object, a text, a dictionary and a call in each turn.
+
+    It goes on where it was, so that a turn costs the same whether few are taken at a time or many.
+    """
     total = 0
-    rows: dict[str, _Row] = {}
-    for number in range(times):
+    for number in itertools.islice(_numbers, times):
         row = _Row(number)
         key = f"ex-{number % 100}"
-        rows[key] = row
-        total += row.add(len(rows)) if key in rows else 0
+        _rows[key] = row
+        total += row.add(len(_rows)) if key in _rows else 0
     return total
 
 
