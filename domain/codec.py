@@ -3,19 +3,19 @@
 import msgspec
 
 from domain.errors import LogUnreadable
-from domain.events import TYPES, Event, ExampleAnswered, ExampleScored
+from domain.events import TYPES, Event, ExampleAnswered, Score
 
-_NAMES: dict[type[Event], str] = {event: name for name, event in TYPES.items()}
+_NAMES: dict[type[Event | Score], str] = {Score: "example_scored"} | {event: name for name, event in TYPES.items()}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(event) for name, event in TYPES.items()}
-_list_decoders: dict[str, msgspec.json.Decoder[list[Event]]] = {
+_list_decoders: dict[str, msgspec.json.Decoder[list[ExampleAnswered | Score]]] = {
     "example_answered": msgspec.json.Decoder(list[ExampleAnswered]),
-    "example_scored": msgspec.json.Decoder(list[ExampleScored]),
+    "example_scored": msgspec.json.Decoder(list[Score]),
 }
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def type_name(event: Event) -> str:
+def type_name(event: Event | Score) -> str:
     """Give the event's name on the wire."""
     return _NAMES[type(event)]
 
@@ -36,8 +36,8 @@ def decode(name: str, body: bytes) -> Event:
         raise LogUnreadable(f"the log holds a '{name}' event that can't be read: {error}") from error
 
 
-def decode_all(name: str, bodies: bytes) -> list[Event]:
-    """Read askings of one type from a JSON array of their bodies; LogUnreadable for one that can't be read."""
+def decode_folded(name: str, bodies: bytes) -> list[ExampleAnswered | Score]:
+    """Read what is folded of askings of one type, a JSON array of their bodies; LogUnreadable for an unreadable one."""
     try:
         return _list_decoders[name].decode(bodies)
     except _UNREADABLE as error:

@@ -120,27 +120,35 @@ class ExampleAnswered(Fact, frozen=True, kw_only=True):
     secrets: list[str] = []
 
 
-class ExampleScored(Fact, frozen=True, kw_only=True):
-    """One example was asked and graded, or could not be.
+class Score(Fact, frozen=True, kw_only=True):
+    """What is folded of `example_scored`: a log that is read again need not make more of its bytes.
 
-    `output` is null and `error` says why when the model gave none; it and what belongs to it are absent when
-    `example_answered` has them. `scores` has one score in 0-1 per grader that gave one, `details` what some graders
-    tell beside it; `errors` tells why the others did not.
+    `scores` has one score in 0-1 per grader that gave one, `errors` tells why the others did not; `error` says why
+    the model gave no output.
     """
 
     suite: str
     harness: str
-    example: str
     repeat: int
     row: int
     scores: dict[str, float]
     passed: bool
-    output: str | msgspec.UnsetType | None = msgspec.UNSET
-    latency_ms: float | msgspec.UnsetType = msgspec.UNSET
-    attempts: int | msgspec.UnsetType = msgspec.UNSET
     usage: Usage | None = None
     error: str | None = None
     errors: dict[str, str] = {}
+
+
+class ExampleScored(Score, frozen=True, kw_only=True):
+    """One example was asked and graded, or could not be.
+
+    `output` is null when the model gave none; it and what belongs to it are absent when `example_answered` has them.
+    `details` has what some graders tell beside their scores.
+    """
+
+    example: str
+    output: str | msgspec.UnsetType | None = msgspec.UNSET
+    latency_ms: float | msgspec.UnsetType = msgspec.UNSET
+    attempts: int | msgspec.UnsetType = msgspec.UNSET
     details: dict[str, object] = {}
     secrets: list[str] = []
 

@@ -14,7 +14,7 @@ IMPOSSIBLE = (LookupError, ValueError, ArithmeticError, TypeError, MemoryError, 
 def impossible(stretch: Stretch, place: int = 0) -> LogUnreadable:
     """Tell that a log can't be folded past an event, the one at a place in its stretch."""
     version, name = stretch.version + place, type_name(stretch.events[place])
-    what = f"event {stretch.positions[place]} ({stretch.run_id}, version {version}, {name})"
+    what = f"event {version} of {stretch.run_id} ({name})"
     return LogUnreadable(f"{what} can't follow what is before it; `matchspec verify` tells more")
 
 

@@ -21,6 +21,7 @@ from domain.events import (
     LogCreated,
     PinnedHarness,
     Resumed,
+    Score,
     Started,
 )
 from domain.plan import Plan
@@ -72,15 +73,15 @@ class Run:
         """How many askings are recorded."""
         return sum(tally.recorded for tally in self.tallies.values())
 
-    def place(self, asked: ExampleAnswered | ExampleScored) -> int:
+    def place(self, asked: ExampleAnswered | Score) -> int:
         """Where an asking stands within its harness."""
         return asked.row * self.harnesses[asked.suite, asked.harness].repeats + asked.repeat
 
-    def apply(self, at: str, event: Event) -> None:
+    def apply(self, at: str, event: Event | Score) -> None:
         """Take in the run's next event."""
         self.version += 1
         match event:
-            case ExampleScored():
+            case Score():
                 self._take_score(event)
             case ExampleAnswered():
                 self._take_answer(event)
@@ -114,7 +115,7 @@ class Run:
         self.answered[key][self.place(event)] = self.version
         self.tallies[key].add_answer(event)
 
-    def _take_score(self, event: ExampleScored) -> None:
+    def _take_score(self, event: Score) -> None:
         key, place = (event.suite, event.harness), self.place(event)
         self.crashes = 0
         self.recorded[key][place] = 1

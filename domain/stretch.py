@@ -5,31 +5,30 @@ from itertools import groupby
 
 import msgspec
 
-from domain.events import Event, ExampleAnswered, ExampleScored, Recorded
+from domain.events import Event, ExampleAnswered, ExampleScored, Recorded, Score
 
-ASKINGS = frozenset({ExampleAnswered, ExampleScored})
+ASKINGS = frozenset({ExampleAnswered, ExampleScored, Score})
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
     """Askings of one run that follow each other, one at least, or one event of any other kind.
 
-    The events have the versions from `version` on, and stand at `positions` in the log. `at` and `hash` are as
-    `Recorded` has them; they are empty for several askings, of which nothing is folded from them.
+    The events have the versions from `version` on; none stands behind `position` in the log, one by itself stands
+    there. `at` and `hash` are as `Recorded` has them; they are empty for several askings, of which nothing is folded
+    from them.
     """
 
     run_id: str
     version: int
-    positions: Sequence[int]
-    events: Sequence[Event]
+    position: int
+    events: Sequence[Event | Score]
     at: str = ""
     hash: bytes = b""
 
 
 def alone(recorded: Recorded) -> Stretch:
     """Give the stretch of one event."""
-    return Stretch(
-        recorded.run_id, recorded.version, (recorded.position,), (recorded.event,), recorded.at, recorded.hash
-    )
+    return Stretch(recorded.run_id, recorded.version, recorded.position, (recorded.event,), recorded.at, recorded.hash)
 
 
 def stretches(events: Iterable[Recorded]) -> Iterator[Stretch]:
@@ -40,7 +39,7 @@ def stretches(events: Iterable[Recorded]) -> Iterator[Stretch]:
         if len(some) == 1:
             yield alone(first)
         else:
-            yield Stretch(first.run_id, first.version, [one.position for one in some], [one.event for one in some])
+            yield Stretch(first.run_id, first.version, some[-1].position, [one.event for one in some])
 
 
 def _stretch(recorded: Recorded) -> str | int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from math import isnan, nan
 
-from domain.events import ExampleAnswered, ExampleScored, Usage
+from domain.events import ExampleAnswered, Score, Usage
 from domain.statistics import mean
 
 
@@ -29,7 +29,7 @@ class Tally:
         self._erring = bytearray(rows)
         self._scores = defaultdict[str, "array[float]"](partial(_unscored, rows * repeats))
 
-    def add(self, event: ExampleScored) -> None:
+    def add(self, event: Score) -> None:
         """Take in one scored asking."""
         self.recorded += 1
         self.passed += event.passed

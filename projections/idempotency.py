@@ -5,12 +5,12 @@ from typing import NamedTuple, assert_never
 from domain.events import (
     CancelRequested,
     ExampleAnswered,
-    ExampleScored,
     ExamplesPinned,
     Finished,
     LogAccepted,
     LogCreated,
     Resumed,
+    Score,
     Started,
 )
 from domain.stretch import Stretch
@@ -34,7 +34,7 @@ class KeyedRuns:
         match event := stretch.events[0]:
             case Started(idempotency_key=str() as key, request_digest=digest):
                 self._runs.setdefault(key, KeyedRun(stretch.run_id, digest))
-            case Started() | ExamplesPinned() | ExampleScored() | ExampleAnswered() | Resumed() | CancelRequested():
+            case Started() | ExamplesPinned() | Score() | ExampleAnswered() | Resumed() | CancelRequested():
                 pass
             case Finished() | LogCreated() | LogAccepted():
                 pass

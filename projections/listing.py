@@ -11,12 +11,12 @@ from domain.events import (
     STATUSES,
     CancelRequested,
     ExampleAnswered,
-    ExampleScored,
     ExamplesPinned,
     Finished,
     LogAccepted,
     LogCreated,
     Resumed,
+    Score,
     Started,
     Status,
     Verdict,
@@ -63,15 +63,15 @@ class Listing:
             case Started():
                 if run_id in self._runs:
                     raise ValueError("a run starts once")
-                self.changed = (stretch.positions[0], at)
+                self.changed = (stretch.position, at)
                 self._runs[run_id] = self._unfinished[run_id] = _begun(run_id, at, event)
             case Finished(status=status, verdict=verdict):
                 run = self._unfinished.pop(run_id)
-                self.changed = (stretch.positions[0], at)
+                self.changed = (stretch.position, at)
                 run.status, run.verdict, run.finished_at = status, verdict, at
                 for suite in (None, *run.suites):
                     self._ended[suite][status] += 1
-            case ExampleScored() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
+            case Score() | ExampleAnswered() | ExamplesPinned() | Resumed() | CancelRequested():
                 pass
             case LogCreated() | LogAccepted():
                 pass

@@ -7,13 +7,13 @@ import msgspec
 from domain.events import (
     CancelRequested,
     ExampleAnswered,
-    ExampleScored,
     ExamplesPinned,
     Finished,
     LogAccepted,
     LogCreated,
     PinnedHarness,
     Resumed,
+    Score,
     Started,
 )
 from domain.stretch import Stretch
@@ -41,8 +41,9 @@ class ProgressView:
     def apply(self, stretch: Stretch) -> None:
         """Take in the log's next events."""
         match event := stretch.events[0]:
-            case ExampleScored() | ExampleAnswered():
-                self._runs[stretch.run_id].completed += [*map(type, stretch.events)].count(ExampleScored)
+            case Score() | ExampleAnswered():
+                answered = [*map(type, stretch.events)].count(ExampleAnswered)
+                self._runs[stretch.run_id].completed += len(stretch.events) - answered
             case Started(harnesses=harnesses):
                 self._runs[stretch.run_id] = _Counts(0, _total(harnesses))
             case ExamplesPinned(harnesses=harnesses):

@@ -9,13 +9,13 @@ from domain.chain import Head
 from domain.events import (
     CancelRequested,
     ExampleAnswered,
-    ExampleScored,
     ExamplesPinned,
     Finished,
     LogAccepted,
     LogCreated,
     PinnedHarness,
     Resumed,
+    Score,
     Started,
 )
 from domain.impossible import IMPOSSIBLE, impossible
@@ -65,7 +65,7 @@ class _Askings:
     def size(self) -> int:
         return len(self.scored) + len(self.answered or ())
 
-    def note_score(self, event: ExampleScored, version: int) -> None:
+    def note_score(self, event: Score, version: int) -> None:
         place = event.row * self.repeats + event.repeat
         kind = RECORDED | PASSED if event.passed else RECORDED
         if event.error is not None:
@@ -97,7 +97,7 @@ class Result:
         """Take in the run's next events; LogUnreadable for one that can't follow what is before it."""
         try:
             match event := stretch.events[0]:
-                case ExampleScored() | ExampleAnswered():
+                case Score() | ExampleAnswered():
                     self._note(stretch)
                 case Started():
                     self.started, self.started_at = event, stretch.at
@@ -108,7 +108,7 @@ class Result:
                     self.warnings += [warning for warning in changed if warning not in self.warnings]
                 case Finished():
                     self.finished, self.finished_at = event, stretch.at
-                    self.end = Head(stretch.positions[0], stretch.hash)
+                    self.end = Head(stretch.position, stretch.hash)
                     self.warnings += event.warnings
                 case CancelRequested() | LogCreated() | LogAccepted():
                     pass
@@ -122,9 +122,9 @@ class Result:
         known = self._askings
         for version, event in enumerate(stretch.events, stretch.version):
             try:
-                if type(event) is ExampleScored:
+                if isinstance(event, Score):
                     known[event.suite, event.harness].note_score(event, version)
-                elif type(event) is ExampleAnswered:
+                elif isinstance(event, ExampleAnswered):
                     known[event.suite, event.harness].note_answer(event, version)
             except IMPOSSIBLE as error:
                 raise impossible(stretch, version - stretch.version) from error

@@ -61,4 +61,4 @@ class Views:
                     fold(stretch)
             except IMPOSSIBLE as error:
                 raise impossible(stretch) from error
-        self.position = max(self.position, stretch.positions[-1])
+        self.position = max(self.position, stretch.position)

@@ -6,7 +6,6 @@ import msgspec
 
 from domain import codec
 from domain.events import Event, ExampleScored, PinnedHarness, Recorded, Started
-from domain.stretch import Stretch
 from service.log.event_log import Append, Content, EventLog, NewEvent
 
 AT = "2026-03-15T14:30:22.123456Z"
@@ -57,6 +56,6 @@ async def append(log: EventLog, events: Sequence[NewEvent], contents: Sequence[C
     return await log.append(lambda: Append(events, contents))
 
 
-async def versions(run: AsyncIterator[Stretch]) -> list[int]:
+async def versions(run: AsyncIterator[Recorded]) -> list[int]:
     """The versions of the events of a run that is read."""
-    return [version async for one in run for version in range(one.version, one.version + len(one.events))]
+    return [one.version async for one in run]

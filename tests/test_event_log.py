@@ -145,7 +145,7 @@ async def test_reading_gives_the_event_that_was_recorded(log: EventLog) -> None:
     event = scored(3, output="größer 🦉 \x00 \u2028")
     appended = await append(log, [entry(RUN, 1, event)])
 
-    assert [event async for stretch in log.read_run(RUN) for event in stretch.events] == [event]
+    assert [one.event async for one in log.read_run(RUN)] == [event]
     assert appended[0].event == event
 
 

@@ -84,7 +84,7 @@ def keyed(*events: tuple[str, Event]) -> KeyedRuns:
     """The view of a log of these events."""
     view = KeyedRuns()
     for position, (run_id, event) in enumerate(events, 2):
-        view.apply(Stretch(run_id, 1, [position], [event], START, HASH))
+        view.apply(Stretch(run_id, 1, position, [event], START, HASH))
     return view
 
 

@@ -35,7 +35,7 @@ def append(folder: Path, run_id: str, name: str, at: str = AT) -> str:
         position = count(log) + 1
         insert(log, (position, run_id, version, name, at, body, b"", b""))
         rechain(log, position)
-    return f"event {position} ({run_id}, version {version}, {name}) can't follow what is before it"
+    return f"event {version} of {run_id} ({name}) can't follow what is before it"
 
 
 def change_rows(folder: Path, run_id: str) -> str:
@@ -47,7 +47,7 @@ def change_rows(folder: Path, run_id: str) -> str:
         log.execute("UPDATE events SET body = ? WHERE position = ?", (body, position))
         rechain(log, position)
     (db_of(folder).with_name("matchspec.db.checkpoint")).unlink()
-    return f"event {position} ({run_id}, version {version}, example_scored) can't follow what is before it"
+    return f"event {version} of {run_id} (example_scored) can't follow what is before it"
 
 
 async def refused_start(folder: Path) -> str:
@@ -106,7 +106,7 @@ async def test_an_event_behind_the_end_is_told_where_the_run_is_folded_up_to_it(
     """A start does not read it; `?at` does."""
     run_id = old_run(folder)
     said = append(folder, run_id, "example_scored")
-    version = re.search(r"version (\d+)", said)
+    version = re.search(r"event (\d+) of ", said)
     assert version
     async with serving(folder / "matchspec.yml") as client:
         response = await client.http.get(f"/results/{run_id}?at={version[1]}")

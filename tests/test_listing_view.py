@@ -30,7 +30,7 @@ def listing() -> Listing:
     ]
     for position, (run_id, event) in enumerate(facts, 2):
         at = END if event.__class__.__name__ == "Finished" else START
-        listing.apply(Stretch(run_id, 1, [position], [event], at, HASH))
+        listing.apply(Stretch(run_id, 1, position, [event], at, HASH))
     return listing
 
 

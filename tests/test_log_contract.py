@@ -125,7 +125,7 @@ async def test_reading_gives_what_was_recorded_in_pages(log: EventLog) -> None:
     appended = await append(log, [entry(RUN, 1, event), *(entry(RUN, version) for version in range(2, count + 1))])
     await append(log, [entry(OTHER, 1)])
 
-    events = [event async for stretch in log.read_run(RUN) for event in stretch.events]
+    events = [one.event async for one in log.read_run(RUN)]
     assert events == [one.event for one in appended]
     assert await versions(log.read_run(RUN)) == list(range(1, count + 1))
     assert await versions(log.read_run(RUN, after=count - 2)) == [count - 1, count]

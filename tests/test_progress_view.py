@@ -17,7 +17,7 @@ def progress(*events: Event) -> Progress | None:
     """The progress of a run with these events."""
     view = ProgressView()
     for version, event in enumerate(events, 1):
-        view.apply(Stretch("run-1", version, [version + 1], [event], START, HASH))
+        view.apply(Stretch("run-1", version, version + 1, [event], START, HASH))
     return view.get("run-1")
 
 
@@ -32,9 +32,9 @@ def test_every_repeat_counts() -> None:
 def after(completed: int, total: int) -> Progress:
     """The progress of a run of so many examples once so many are recorded."""
     view = ProgressView()
-    view.apply(Stretch("run-1", 1, [2], [started(pinned(rows=total))], START, HASH))
+    view.apply(Stretch("run-1", 1, 2, [started(pinned(rows=total))], START, HASH))
     if completed:
-        view.apply(Stretch("run-1", 2, range(3, completed + 3), [scored()] * completed))
+        view.apply(Stretch("run-1", 2, completed + 2, [scored()] * completed))
     found = view.get("run-1")
     assert found is not None
     return found

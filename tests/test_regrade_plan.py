@@ -32,7 +32,7 @@ def result_of(*events: Event) -> Result:
     """A result folded from these events."""
     result = Result()
     for version, event in enumerate(events, 1):
-        result.apply(Stretch(NAME, version, [version + 1], [event], START, HASH))
+        result.apply(Stretch(NAME, version, version + 1, [event], START, HASH))
     return result
 
 

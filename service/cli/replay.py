@@ -13,6 +13,7 @@ from domain.errors import LogError, LogUnreadable, MatchspecError, RunNotFound
 from domain.events import LOG, Finished, LogAccepted, LogCreated, Started
 from domain.plan import Plan, decode_plan
 from domain.replay import KEPT, Difference, Replay
+from domain.stretch import alone
 from projections.listing import ListedRun, Listing
 from service.cli.failures import RUNTIME, tell
 from service.cli.log_level import set_up_logging
@@ -89,11 +90,11 @@ async def _choose(logs: RunLogs, options: Options) -> Sequence[LogAddress]:
 
 async def _look_at_log(reader: LogReader, counts: Counts) -> None:
     """The run `log` decides nothing: it holds facts of the log, and no others."""
-    facts = [fact async for stretch in reader.read_run(LOG) for fact in enumerate(stretch.events, stretch.version)]
-    strange = [(version, event) for version, event in facts if not isinstance(event, LogCreated | LogAccepted)]
+    facts = [fact async for fact in reader.read_run(LOG)]
+    strange = [fact for fact in facts if not isinstance(fact.event, LogCreated | LogAccepted)]
     counts.different += bool(strange)
-    for version, event in strange[:KEPT]:
-        what = f"event {version} ({type_name(event)}) is no fact of the log"
+    for fact in strange[:KEPT]:
+        what = f"event {fact.version} ({type_name(fact.event)}) is no fact of the log"
         click.echo(f"{click.style('✗', fg='red')} {LOG}: {what}")
 
 
@@ -121,8 +122,8 @@ async def _replay_one(reader: LogReader, run_id: str, shown: ShownRuns | None, c
 
 async def _listed(reader: LogReader, run_id: str, version: int) -> ListedRun:
     listing = Listing()
-    async for stretch in reader.read_run(run_id, up_to=version):
-        listing.apply(stretch)
+    async for recorded in reader.read_run(run_id, up_to=version):
+        listing.apply(alone(recorded))
     listed = listing.get(run_id)
     if listed is None:
         raise RunNotFound
@@ -133,15 +134,14 @@ async def replay_run(reader: LogReader, run_id: str) -> Replay:
     """Decide a run anew, as far as its log goes; RunNotFound, LogUnreadable."""
     replayed: Replay | None = None
     plan: Plan | None = None
-    async for stretch in reader.read_run(run_id):
-        for event in stretch.events:
-            plan = plan or await _plan(reader, event)
-            replayed = replayed or Replay(plan)
-            if isinstance(event, Finished):
-                replayed.held = await hold_to_baseline(reader, plan, replayed.run)
-            replayed.apply(stretch.at, event)
-            if replayed.stuck:
-                return replayed
+    async for recorded in reader.read_run(run_id):
+        plan = plan or await _plan(reader, recorded.event)
+        replayed = replayed or Replay(plan)
+        if isinstance(recorded.event, Finished):
+            replayed.held = await hold_to_baseline(reader, plan, replayed.run)
+        replayed.apply(recorded.at, recorded.event)
+        if replayed.stuck:
+            return replayed
     if replayed is None:
         raise RunNotFound
     return replayed

@@ -83,7 +83,7 @@ class LogReader:
             after = page[-1].version
 
     async def fold_run(self, run_id: str, take: Callable[[Stretch], None], after: int = 0, up_to: int = NEVER) -> None:
-        """Hand a run's events to `take` in order: those behind version `after`, up to version `up_to`.
+        """Hand what is folded of a run's events to `take` in order: of those behind version `after`, up to `up_to`.
 
         It may be called on a thread: nobody else may look at what it changes before this returns.
         """
@@ -91,14 +91,13 @@ class LogReader:
         while behind is not None:
             behind = await self._rows.fold_page(run_id, behind, up_to, take)
 
-    async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Stretch]:
+    async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
         """Read a run's events in order: those behind version `after`, up to version `up_to`."""
-        behind: int | None = after
-        while behind is not None:
-            page: list[Stretch] = []
-            behind = await self._rows.fold_page(run_id, behind, up_to, page.append)
-            for stretch in page:
-                yield stretch
+        while page := await self._rows.read_page(RUN, run_id, after, up_to):
+            for some in _decoded(page):
+                for recorded in some:
+                    yield recorded
+            after = page[-1][2]
 
     async def read_run_ids(self) -> list[str]:
         """Name all runs, in the order in which they began; the run `log` is one of them."""

@@ -32,7 +32,9 @@ class Rows(ABC):
 
     @abstractmethod
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
-        """Hand the next events of a run behind version `after`, up to `up_to`, to `take`: it may be called on a thread.
+        """Hand what is folded of a run's next events, behind version `after`, up to `up_to`, to `take`.
+
+        It may be called on a thread.
 
         Gives the version behind which more may follow, None where none do.
         """

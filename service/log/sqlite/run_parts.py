@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from domain import codec
 from domain.errors import LogUnreadable
-from domain.events import Event
+from domain.events import ExampleAnswered, Score
 from domain.stretch import Stretch, alone
 from service.log.row import COLUMNS, decoded
 from service.log.rows import PAGE_BYTES
-from service.log.sqlite.joined_bodies import read_numbers
 
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
@@ -29,7 +28,7 @@ LARGE_BYTES = 20_000
 APART, ANSWERED, SCORED = "012"
 
 _PART = f"""
-SELECT max(version), group_concat(kind, ''), '[' || group_concat(position) || ']',
+SELECT max(version), group_concat(kind, ''), max(position),
     CAST('[' || coalesce(group_concat(CASE kind WHEN {ANSWERED} THEN body END), '') || ']' AS BLOB),
     CAST('[' || coalesce(group_concat(CASE kind WHEN {SCORED} THEN body END), '') || ']' AS BLOB)
 FROM (
@@ -46,11 +45,11 @@ _ONE = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version = ?"
 
 
 class _Part(NamedTuple):
-    """The next events of a run: of each its kind, a character, and its position; the bodies of those not apart."""
+    """The next events of a run: each one's kind, a character; the highest position; the bodies of those not apart."""
 
     last: int
     kinds: str
-    positions: str
+    position: int
     answered: bytes
     scored: bytes
 
@@ -80,10 +79,10 @@ def fold_page(
 
 def _stretches(connection: sqlite3.Connection, run_id: str, version: int, part: _Part) -> Iterator[tuple[Stretch, int]]:
     """Give the events by the stretch, with about how many bytes of bodies it has."""
-    kinds, positions = part.kinds, read_numbers(part.positions)
+    kinds = part.kinds
     answered, scored = (
-        codec.decode_all("example_answered", part.answered),
-        codec.decode_all("example_scored", part.scored),
+        codec.decode_folded("example_answered", part.answered),
+        codec.decode_folded("example_scored", part.scored),
     )
     found = (part.last - version + 1, len(answered), len(scored))
     if found != (len(kinds), kinds.count(ANSWERED), kinds.count(SCORED)):
@@ -99,12 +98,12 @@ def _stretches(connection: sqlite3.Connection, run_id: str, version: int, part: 
             place += 1
         if some:
             end = place + len(some)
-            stretch = Stretch(run_id, version + place, positions[place:end], _in_order(some, askings))
+            stretch = Stretch(run_id, version + place, part.position, _in_order(some, askings))
             yield stretch, len(some) * mean_bytes
             place = end
 
 
-def _in_order(kinds: str, askings: dict[str, Iterator[Event]]) -> list[Event]:
+def _in_order(kinds: str, askings: dict[str, Iterator[ExampleAnswered | Score]]) -> list[ExampleAnswered | Score]:
     if ANSWERED not in kinds:
         return list(islice(askings[SCORED], len(kinds)))
     return [next(askings[kind]) for kind in kinds]
