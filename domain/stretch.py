@@ -13,9 +13,9 @@ ASKINGS = frozenset({ExampleAnswered, ExampleScored, Score})
 class Stretch(msgspec.Struct, frozen=True, gc=False):
     """Askings of one run that follow each other, one at least, or one event of any other kind.
 
-    The events have the versions from `version` on; none stands behind `position` in the log, one by itself stands
-    there. `at` and `hash` are as `Recorded` has them; they are empty for several askings, of which nothing is folded
-    from them.
+    The events have the versions from `version` on; none stands behind `position` in the log, one that is no asking
+    stands there. `at` and `hash` are as `Recorded` has them; they are empty for several askings, of which nothing is
+    folded from them.
     """
 
     run_id: str

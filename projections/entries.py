@@ -6,6 +6,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from domain import codec
+from domain.errors import LogUnreadable
 from domain.marks import Marks, mean_scores
 
 
@@ -92,19 +94,15 @@ class _RepeatedEntry(msgspec.Struct):
 
 
 _read_line = msgspec.json.Decoder(_Line).decode
-_read_answer = msgspec.json.Decoder(_Answer).decode
-_read_scores = msgspec.json.Decoder(_Scores).decode
+_read_joined_answer = msgspec.json.Decoder(_Answer).decode
+_read_joined_scores = msgspec.json.Decoder(_Scores).decode
 _read_numbers = msgspec.json.Decoder(dict[str, float]).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def example_entry(line: bytes, asking: Asking) -> bytes:
-    """Join the entry of an example that is asked once, without decoding its values."""
-    example, answer, scores = (
-        _read_line(line),
-        _read_answer(asking.answered or asking.scored),
-        _read_scores(asking.scored),
-    )
+    """Join the entry of an example that is asked once; LogUnreadable where a body can't be read."""
+    example, answer, scores = _read_line(line), _read_answer(asking), _read_scores(asking)
     return _encode(
         _Entry(
             id=example.id,
@@ -129,8 +127,11 @@ def example_entry(line: bytes, asking: Asking) -> bytes:
 
 
 def repeated_entry(line: bytes, askings: Sequence[Asking], marks: Marks) -> bytes:
-    """Join the entry of an example that is asked several times: the first output, mean scores, and every repeat."""
-    example, scored = _read_line(line), [_read_scores(asking.scored) for asking in askings]
+    """Join the entry of an example that is asked several times: the first output, mean scores, and every repeat.
+
+    LogUnreadable where a body can't be read.
+    """
+    example, scored = _read_line(line), [_read_scores(asking) for asking in askings]
     repeats = [_asked(asking, scores) for asking, scores in zip(askings, scored, strict=True)]
     numbers = [_read_numbers(scores.scores) for scores in scored]
     return _encode(
@@ -151,7 +152,7 @@ def repeated_entry(line: bytes, askings: Sequence[Asking], marks: Marks) -> byte
 
 
 def _asked(asking: Asking, scores: _Scores) -> _Asked:
-    answer = _read_answer(asking.answered or asking.scored)
+    answer = _read_answer(asking)
     return _Asked(
         output=answer.output,
         scores=scores.scores,
@@ -164,3 +165,18 @@ def _asked(asking: Asking, scores: _Scores) -> _Asked:
         details=scores.details,
         secrets=answer.secrets,
     )
+
+
+def _read_scores(asking: Asking) -> _Scores:
+    codec.decode("example_scored", asking.scored)  # a fold does not look at all of it, and raw values at none
+    return _read_joined_scores(asking.scored)
+
+
+def _read_answer(asking: Asking) -> _Answer:
+    if asking.answered:
+        codec.decode("example_answered", asking.answered)
+        return _read_joined_answer(asking.answered)
+    try:
+        return _read_joined_answer(asking.scored)
+    except msgspec.ValidationError as error:
+        raise LogUnreadable(f"the log holds a 'example_scored' event without its answer: {error}") from error

@@ -1,7 +1,8 @@
 """The one writer of runs: decides commands in order, commits them together, shows them, answers.
 
-In this order, in this place only: commit, synced; apply to the views; answer the callers. Commands that wait at the
-same time share one commit, and each is decided on the state that includes those before it in the group.
+In this order, in this place only: commit, synced; apply to the views; answer the callers, some at a time: those told
+first may have put their next command before the last is told. Commands that wait at the same time share one commit,
+and each is decided on the state that includes those before it in the group.
 """
 
 import asyncio
@@ -158,12 +159,13 @@ class Writer:
             while not self._closing:
                 await self._news.wait()
                 self._news.clear()
-                while group := self._waiting.take_group():
-                    began = monotonic()
-                    await self._write(group)
-                    self._waiting.note_written(began)
-                if self._behind:
-                    await self._catch_up()
+                while (group := self._waiting.take_group()) or self._behind:
+                    if group:
+                        began = monotonic()
+                        await self._write(group)
+                        self._waiting.note_written(began)
+                    if self._behind:
+                        await self._catch_up()
         except Exception:
             logger.exception("writing the log failed; the server ends, and its next start goes on")
             raise

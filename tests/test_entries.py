@@ -1,13 +1,16 @@
 """An example's entry in the results: joined from what was pinned, answered and scored."""
 
 import json
+from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_events import answered, graded, scored
 
 from domain.codec import encode
+from domain.errors import LogUnreadable
 from domain.events import ExampleAnswered, ExampleScored, Usage
 from domain.examples import Example, encode_line
 from domain.marks import Marks
@@ -168,3 +171,25 @@ def test_a_weighted_example_is_passed_by_the_mean_of_its_complete_repeats() -> N
     part = asking(scored(1, repeat=1, scores={"other": 0.0}, errors={"judge": "no"}, passed=False))
     entry = often(whole, part, marks=marks)
     assert (entry["scores"], entry["passed"]) == ({"judge": 1.0, "other": 0.5}, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"output":"four"', b'"output":5'),
+        (b'"output":"four"', b'"output":"\xff"'),
+        (b'"output":"four",', b""),
+        (b'"latency_ms":1.5,', b""),
+        (b'"attempts":1', b'"attempts":1,"details":[]'),
+        (b'"attempts":1', b'"attempts":1,"secrets":5'),
+    ],
+    ids=["output is no text", "not UTF-8", "no output", "no latency", "details", "secrets"],
+)
+def test_a_body_that_can_not_be_read_is_told(before: bytes, after: bytes) -> None:
+    """An entry is joined of bytes, and yet none is served that is no answer: one asking or several."""
+    body = encode(scored(1, output="four", latency_ms=1.5, attempts=1))
+    assert before in body
+    broken = Asking(body.replace(before, after), None)
+    for join in (partial(example_entry, LINE, broken), partial(repeated_entry, LINE, [hit(0, 1.0), broken], MARKS)):
+        with pytest.raises(LogUnreadable, match="the log holds a 'example_scored' event"):
+            join()

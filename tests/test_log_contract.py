@@ -381,3 +381,13 @@ async def test_who_is_frozen_while_it_appends_loses_its_turn(monkeypatch: pytest
     assert [one.position for one in await append(frozen, [entry(OTHER, 1)])] == [3]
     await frozen.close()
     await other.close()
+
+
+async def test_a_run_with_a_hole_is_never_read_as_whole(log: EventLog) -> None:
+    """Neither whoever folds it nor whoever reads its events is given what is left as if it were all."""
+    await append(log, [entry(RUN, 1, started()), *(entry(RUN, version) for version in (2, 3, 5, 6, 7, 8))])
+    told = f"of the events of {RUN} from version 1 to 8 not every one is there; `matchspec verify`"
+    with pytest.raises(LogUnreadable, match=re.escape(told)):
+        await log.fold_run(RUN, lambda _stretch: None)
+    with pytest.raises(LogUnreadable, match=re.escape(told)):
+        _ = [one async for one in log.read_run(RUN)]

@@ -214,6 +214,27 @@ async def test_who_waits_together_is_answered_some_at_a_time(desk: Desk) -> None
     assert max(by_turns) <= 2 * writer_module.ANSWERED_AT_ONCE
 
 
+async def test_what_others_append_is_looked_at_however_busy_the_writer_is(desk: Desk) -> None:
+    """Callers that ask again as soon as they are told leave no moment in which nothing waits."""
+    desk.log.shared = True
+    await desk.writer.do(RUN, begin(100_000))
+    rows = iter(range(100_000))
+    looked = False
+
+    async def ask() -> None:
+        while not looked:
+            await desk.writer.do(RUN, record(next(rows)))
+
+    callers = [asyncio.create_task(ask()) for _ in range(4 * writer_module.ANSWERED_AT_ONCE)]
+    await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(10):
+            await desk.writer.look()
+    finally:
+        looked = True
+        await asyncio.gather(*callers)
+
+
 async def test_a_view_is_never_ahead_of_the_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever a view takes in an event, another program already finds it in the file."""
     apply = desk.views.apply

@@ -13,7 +13,7 @@ from domain.events import FORMAT, Event, LogCreated, Recorded
 from domain.stretch import Stretch
 from service.log.address import LogAddress
 from service.log.row import COLUMNS, Row, StoredEvent, decoded
-from service.log.rows import PAGE, PAGE_BYTES, RUN, Rows
+from service.log.rows import PAGE, PAGE_BYTES, RUN, Rows, check_whole
 
 NEVER = (1 << 63) - 1
 """Above every version and position."""
@@ -92,8 +92,9 @@ class LogReader:
             behind = await self._rows.fold_page(run_id, behind, up_to, take)
 
     async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
-        """Read a run's events in order: those behind version `after`, up to version `up_to`."""
+        """Read a run's events in order: those behind version `after`, up to `up_to`; LogUnreadable if one lacks."""
         while page := await self._rows.read_page(RUN, run_id, after, up_to):
+            check_whole(run_id, after, page[-1][2], len(page))
             for some in _decoded(page):
                 for recorded in some:
                     yield recorded

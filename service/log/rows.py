@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from domain.errors import LogUnreadable
 from domain.stretch import Stretch
 from service.log.row import COLUMNS, Row
 
@@ -13,6 +14,18 @@ PAGE_BYTES = 1_000_000
 
 RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
 """A page of a run: its id, the version behind which it begins, and the last one."""
+
+
+def check_whole(run_id: str, after: int, last: int, count: int) -> None:
+    """LogUnreadable unless so many events of a run are all those behind a version, up to the last of them."""
+    if last - after != count:
+        raise incomplete(run_id, after, last)
+
+
+def incomplete(run_id: str, after: int, last: int) -> LogUnreadable:
+    """Tell that of a run's events behind a version, up to another, one is missing."""
+    what = f"of the events of {run_id} from version {after + 1} to {last} not every one is there"
+    return LogUnreadable(f"{what}; `matchspec verify` tells more")
 
 
 class Rows(ABC):

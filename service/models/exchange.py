@@ -7,8 +7,9 @@ import httpx
 from domain.errors import ModelError
 from domain.variables import expand
 from service.models.message import Answer, Send, Target
+from service.version import VERSION
 
-USER_AGENT = "matchspec/0.1.0"
+USER_AGENT = f"matchspec/{VERSION}"
 HEADER_FAULTS = frozenset("\r\n\0")
 
 

@@ -12,7 +12,7 @@ from domain.stretch import Stretch, stretches
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import open_reading, to_postgres, unavailable
 from service.log.row import COLUMNS, Row, decoded
-from service.log.rows import PAGE_BYTES, RUN, Rows
+from service.log.rows import PAGE_BYTES, RUN, Rows, check_whole
 
 
 class PostgresRows(Rows):
@@ -60,9 +60,12 @@ class PostgresRows(Rows):
     async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
         """Fold the next events of a run."""
         recorded = decoded(await self.read_page(RUN, run_id, after, up_to))
+        if not recorded:
+            return None
+        check_whole(run_id, after, recorded[-1].version, len(recorded))
         for stretch in stretches(recorded):
             take(stretch)
-        return recorded[-1].version if recorded else None
+        return recorded[-1].version
 
     async def _connected(self) -> AsyncConnection:
         async with self._connecting:

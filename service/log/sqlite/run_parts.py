@@ -10,11 +10,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from domain import codec
-from domain.errors import LogUnreadable
 from domain.events import ExampleAnswered, Score
 from domain.stretch import Stretch, alone
 from service.log.row import COLUMNS, decoded
-from service.log.rows import PAGE_BYTES
+from service.log.rows import PAGE_BYTES, incomplete
 
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
@@ -86,8 +85,7 @@ def _stretches(connection: sqlite3.Connection, run_id: str, version: int, part: 
     )
     found = (part.last - version + 1, len(answered), len(scored))
     if found != (len(kinds), kinds.count(ANSWERED), kinds.count(SCORED)):
-        what = f"of the events of {run_id} from version {version} to {part.last} not every one is there"
-        raise LogUnreadable(f"{what}; `matchspec verify` tells more")
+        raise incomplete(run_id, version - 1, part.last)
     askings = {ANSWERED: iter(answered), SCORED: iter(scored)}
     mean_bytes = (len(part.answered) + len(part.scored)) // len(kinds)
     place = 0
