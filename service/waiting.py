@@ -17,6 +17,9 @@ Command = Callable[[Run, str], Sequence[Event]]
 GROUP = 1_000
 GROUP_BYTES = 8_000_000
 
+ANSWERED_AT_ONCE = 8
+"""So many callers go on in a turn of the loop: each asks its model for the next example, and whoever polls waits."""
+
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
     """A command, or only contents to pin, with the shares that are to be worked on after it, and whom to answer."""
@@ -36,6 +39,14 @@ def tell(answer: asyncio.Future[None], error: Exception | None = None) -> None:
         answer.set_exception(error)
     else:
         answer.set_result(None)
+
+
+async def tell_in_turns(accepted: Sequence[Pending]) -> None:
+    """Answer all whose commands are committed and shown, some in a turn of the loop."""
+    for number, pending in enumerate(accepted, 1):
+        tell(pending.answer)
+        if number % ANSWERED_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 class Waiting:

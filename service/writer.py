@@ -22,14 +22,11 @@ from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.measures import Measures
-from service.waiting import Command, Pending, Waiting, tell
+from service.waiting import Command, Pending, Waiting, tell, tell_in_turns
 
 logger = logging.getLogger("matchspec.log")
 
 RETRY_SECONDS = 0.5
-
-ANSWERED_AT_ONCE = 8
-"""So many callers go on in a turn of the loop: each asks its model for the next example, and whoever polls waits."""
 
 
 class Writer:
@@ -162,8 +159,9 @@ class Writer:
                 while (group := self._waiting.take_group()) or self._behind:
                     if group:
                         began = monotonic()
-                        await self._write(group)
+                        accepted = await self._write(group)
                         self._waiting.note_written(began)
+                        await tell_in_turns(accepted)
                     if self._behind:
                         await self._catch_up()
         except Exception:
@@ -176,24 +174,22 @@ class Writer:
             for looker in self._lookers:
                 tell(looker, LogUnavailable(self.fault))
 
-    async def _write(self, group: Sequence[Pending]) -> None:
+    async def _write(self, group: Sequence[Pending]) -> Sequence[Pending]:
+        """Decide, commit and show a group; gives those whose callers are to be told so."""
         accepted: list[Pending] = []
         began = monotonic()
         try:
             recorded = await self._log.append(lambda: self._decide(group, accepted))
         except LogUnavailable as error:
             await self._recover(error, group)
-            return
+            return ()
         self._measures.append_seconds.observe(monotonic() - began)
         self._measures.append_commands.observe(len(group))
         if self._failing:
             self._failing = False
             logger.warning("the log can be written again")
         self._show(recorded)
-        for number, pending in enumerate(accepted, 1):
-            tell(pending.answer)
-            if number % ANSWERED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        return accepted
 
     def _decide(self, group: Sequence[Pending], accepted: list[Pending]) -> Append:
         at = stamp(self._clock())

@@ -20,7 +20,7 @@ from projections.views import Views
 from service import writer as writer_module
 from service.log.event_log import Append, Content, EventLog, NewEvent
 from service.log.opening import open_log
-from service.waiting import Command
+from service.waiting import ANSWERED_AT_ONCE, Command
 from service.writer import Writer
 
 OTHER = "run-20260315-143022-b000"
@@ -211,7 +211,7 @@ async def test_who_waits_together_is_answered_some_at_a_time(desk: Desk) -> None
         by_turns.append(len(answered) - before)
 
     assert answered == list(range(256))
-    assert max(by_turns) <= 2 * writer_module.ANSWERED_AT_ONCE
+    assert max(by_turns) <= 2 * ANSWERED_AT_ONCE
 
 
 async def test_what_others_append_is_looked_at_however_busy_the_writer_is(desk: Desk) -> None:
@@ -225,7 +225,7 @@ async def test_what_others_append_is_looked_at_however_busy_the_writer_is(desk: 
         while not looked:
             await desk.writer.do(RUN, record(next(rows)))
 
-    callers = [asyncio.create_task(ask()) for _ in range(4 * writer_module.ANSWERED_AT_ONCE)]
+    callers = [asyncio.create_task(ask()) for _ in range(4 * ANSWERED_AT_ONCE)]
     await asyncio.sleep(0.1)
     try:
         async with asyncio.timeout(10):
