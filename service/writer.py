@@ -21,6 +21,7 @@ from domain.stretch import Stretch, alone
 from domain.times import stamp
 from projections.views import Views
 from service.log.event_log import Append, Content, EventLog, NewEvent
+from service.log.rows import Span
 from service.measures import Measures
 from service.waiting import Command, Pending, Waiting, tell, tell_in_turns
 
@@ -66,8 +67,7 @@ class Writer:
             if recorded.position > head:
                 break
             self._views.apply_end(recorded)
-        for run_id in self._views.listing.unfinished():
-            self.runs[run_id] = await self._fold(run_id, self._views.take_unfinished)
+        self.runs = await self._fold_unfinished(self._views.take_unfinished)
         self._log.follow(self._take, self._look)
         self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
@@ -280,19 +280,21 @@ class Writer:
             async for events in self._log.read_after(self._views.position, self._log.head.position):
                 self._views.apply(events)
                 found += [recorded.run_id for recorded in events if isinstance(recorded.event, Started)]
-            self.runs = {run_id: await self._fold(run_id) for run_id in self._views.listing.unfinished()}
+            self.runs = await self._fold_unfinished()
         except LogError as error:
             logger.debug("%s", error)
             return False
         return True
 
-    async def _fold(self, run_id: str, show: Callable[[Stretch], None] = lambda _stretch: None) -> Run:
-        """Fold a run up to the log's head; `show` is called with its events, before anyone looks at what it shows."""
-        run = Run()
+    async def _fold_unfinished(self, show: Callable[[Stretch], None] = lambda _stretch: None) -> dict[str, Run]:
+        """Fold these runs up to the log's head; `show` gets their events before anyone looks at what it shows."""
+        runs = {run_id: Run() for run_id in self._views.listing.unfinished()}
 
         def take(stretch: Stretch) -> None:
-            fold(run, stretch)
+            fold(runs[stretch.run_id], stretch)
             show(stretch)
 
-        await self._log.fold_run(run_id, take, up_to=await self._log.last_version(run_id, self._log.head.position))
-        return run
+        head = self._log.head.position
+        spans = [Span(run_id, up_to=await self._log.last_version(run_id, head)) for run_id in runs]
+        await self._log.fold_spans(spans, take)
+        return runs

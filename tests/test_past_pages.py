@@ -13,7 +13,8 @@ from running import HTTP, Client, Document, FakeModel, serving
 from domain.errors import LogUnavailable
 from domain.stretch import Stretch
 from service import past
-from service.log.reading import NEVER, LogReader
+from service.log.reading import LogReader
+from service.log.rows import NEVER
 
 
 async def every_third_fails(text: str) -> str | httpx.Response:

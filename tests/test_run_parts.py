@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,19 +22,19 @@ from domain.events import LOG, Event, ExampleAnswered, ExampleScored, Recorded, 
 from domain.stretch import ASKINGS, Stretch
 from service.log.event_log import NewEvent
 from service.log.opening import open_log
-from service.log.rows import PAGE_BYTES
+from service.log.rows import PAGE_BYTES, Span
 from service.log.sqlite import run_parts
 
 WIDE = "x" * 300
 """Beyond what is joined, where the limit is that of these tests."""
 
 
-async def folded(path: Path, run_id: str = RUN) -> list[Stretch]:
-    """The stretches of a run, as whoever folds it gets them."""
+async def folded(path: Path, *spans: Span) -> list[Stretch]:
+    """The stretches of spans, of one run if none is told, as whoever folds them gets them."""
     log = await open_log(path, AT)
     taken: list[Stretch] = []
     try:
-        await log.fold_run(run_id, taken.append)
+        await log.fold_spans(spans or [Span(RUN)], taken.append)
     finally:
         await log.close()
     return taken
@@ -45,6 +46,11 @@ async def fill(path: Path, events: Sequence[NewEvent]) -> list[Recorded]:
     recorded = await append(log, events)
     await log.close()
     return recorded
+
+
+def anew(one: Recorded, event: Event) -> NewEvent:
+    """An event to be appended where another one was."""
+    return NewEvent(one.run_id, one.version, one.at, event, codec.encode(event))
 
 
 def to_fold(event: Event | Score) -> Event | Score:
@@ -63,24 +69,44 @@ def widened(event: Event) -> Event:
 def test_each_event_of_a_run_is_folded_once_and_in_order(log: list[Recorded], part: int, data: st.DataObject) -> None:
     """Whatever the run, the runs between, the size of parts, and which bodies are too large to be joined."""
     events = [
-        NewEvent(one.run_id, one.version, one.at, event, codec.encode(event))
-        for one in log
-        if one.run_id != LOG
-        for event in [widened(one.event) if data.draw(st.booleans()) else one.event]
+        anew(one, widened(one.event) if data.draw(st.booleans()) else one.event) for one in log if one.run_id != LOG
     ]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_parts, "_PART", run_parts._PART.replace("LIMIT 100", f"LIMIT {part}").replace("20000", "250"))
+        patch.setattr(run_parts, "LARGE_BYTES", 250)
         patch.setattr(run_parts, "PART", part)
         path = Path(folder) / "log.db"
         recorded = asyncio.run(fill(path, events))
         for run_id in {one.run_id for one in events}:
             expected = [one for one in recorded if one.run_id == run_id]
-            taken = asyncio.run(folded(path, run_id))
+            taken = asyncio.run(folded(path, Span(run_id)))
             assert [to_fold(event) for one in taken for event in one.events] == [to_fold(one.event) for one in expected]
             assert [one.version for one in taken] == first_versions(taken)
             ends = {one.version: (one.position, one.at, one.hash) for one in expected if type(one.event) not in ASKINGS}
             assert {one.version: (one.position, one.at, one.hash) for one in taken if one.version in ends} == ends
             assert max(one.position for one in taken) == expected[-1].position
+
+
+@settings(deadline=None, max_examples=60)
+@given(log=logs(), part=st.integers(1, 5), parts=st.integers(1, 3), data=st.data())
+def test_spans_are_folded_one_after_the_other(log: list[Recorded], part: int, parts: int, data: st.DataObject) -> None:
+    """Of each what it bounds, in the order in which they were asked for, however many of them a page has room for."""
+    events = [anew(one, one.event) for one in log if one.run_id != LOG]
+    spans = [
+        Span(run_id, *(data.draw(st.integers(0, 20)) for _ in range(2)))
+        for run_id in data.draw(st.permutations(sorted({one.run_id for one in events})))
+    ]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_parts, "PART", part)
+        patch.setattr(run_parts, "PARTS", parts)
+        path = Path(folder) / "log.db"
+        recorded = asyncio.run(fill(path, events))
+        taken = [(one.run_id, to_fold(event)) for one in asyncio.run(folded(path, *spans)) for event in one.events]
+    assert taken == [
+        (one.run_id, to_fold(one.event))
+        for span in spans
+        for one in recorded
+        if one.run_id == span.run_id and span.after < one.version <= span.up_to
+    ]
 
 
 def first_versions(taken: Sequence[Stretch]) -> list[int]:
@@ -100,10 +126,12 @@ async def test_large_events_fill_a_page(tmp_path: Path) -> None:
     await fill(tmp_path / "log.db", large)
     log = await open_log(tmp_path / "log.db", AT)
     taken: list[Stretch] = []
-    assert await log._rows.fold_page(RUN, 0, 9, taken.append) == 3
-    assert await log._rows.fold_page(RUN, 3, 9, taken.append) is None
+    spans = deque([Span(RUN, up_to=9)])
+    await log._rows.fold_page(spans, taken.append)
+    assert [one.version for one in taken] == [1, 2, 3]
+    await log._rows.fold_page(spans, taken.append)
     await log.close()
-    assert [one.version for one in taken] == [1, 2, 3, 4, 5]
+    assert ([one.version for one in taken], spans) == ([1, 2, 3, 4, 5], deque())
 
 
 @pytest.mark.parametrize(
@@ -125,6 +153,19 @@ async def test_a_log_that_was_changed_is_told(tmp_path: Path, change: str, told:
     with past_the_triggers(tmp_path / "log.db") as database:
         database.execute(f"{change} WHERE position = 4")
     with pytest.raises(LogUnreadable, match=re.escape(told)):
+        await folded(tmp_path / "log.db")
+
+
+@pytest.mark.parametrize("missing", [(2,), (4,), (5,), (8,), (5, 6), (4, 5, 6), (7, 8)])
+async def test_a_hole_is_told_wherever_parts_meet(
+    tmp_path: Path, missing: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a part, at its ends, and a whole one: what is left is never folded as if it were all."""
+    monkeypatch.setattr(run_parts, "PART", 3)
+    await fill(tmp_path / "log.db", [entry(RUN, 1, started()), *(entry(RUN, version) for version in range(2, 10))])
+    with past_the_triggers(tmp_path / "log.db") as database:
+        database.executemany("DELETE FROM events WHERE run_id = ? AND version = ?", [(RUN, one) for one in missing])
+    with pytest.raises(LogUnreadable, match="not every one is there"):
         await folded(tmp_path / "log.db")
 
 

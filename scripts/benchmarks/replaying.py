@@ -20,6 +20,7 @@ from domain.events import TYPES, ExampleScored, Started
 from domain.times import stamp
 from projections.views import Views
 from service.log.opening import connect_reader, open_log
+from service.log.rows import Span
 from service.writer import Writer
 
 
@@ -27,8 +28,7 @@ async def views(path: Path) -> int:
     """Fold every event into the views, run after run; gives how many there were."""
     log, shown = await connect_reader(path), Views()
     begun = [recorded.run_id async for recorded in log.read_ends() if isinstance(recorded.event, Started)]
-    for run_id in begun:
-        await log.fold_run(run_id, shown.take)
+    await log.fold_spans(map(Span, begun), shown.take)
     await log.close()
     return shown.position
 

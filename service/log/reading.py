@@ -3,7 +3,8 @@
 Anyone may read at any time, beside those who write.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from domain import chain, codec
 from domain.chain import Head
@@ -13,10 +14,7 @@ from domain.events import FORMAT, Event, LogCreated, Recorded
 from domain.stretch import Stretch
 from service.log.address import LogAddress
 from service.log.row import COLUMNS, Row, StoredEvent, decoded
-from service.log.rows import PAGE, PAGE_BYTES, RUN, Rows, check_whole
-
-NEVER = (1 << 63) - 1
-"""Above every version and position."""
+from service.log.rows import NEVER, PAGE, PAGE_BYTES, RUN, Rows, Span, check_whole
 
 DECODED = 50
 """So many events are decoded at once: the garbage collector looks through all that live at a time."""
@@ -78,22 +76,26 @@ class LogReader:
         self, run_id: str, after: int = 0, up_to: int = NEVER, page_bytes: int = PAGE_BYTES
     ) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
-        while page := await self._read_stored(RUN, run_id, after, up_to, page_bytes=page_bytes):
+        while page := await self._read_stored(RUN, *Span(run_id, after, up_to), page_bytes=page_bytes):
             yield page
             after = page[-1].version
 
     async def fold_run(self, run_id: str, take: Callable[[Stretch], None], after: int = 0, up_to: int = NEVER) -> None:
-        """Hand what is folded of a run's events to `take` in order: of those behind version `after`, up to `up_to`.
+        """Hand what is folded of a run's events to `take`: of those behind version `after`, up to `up_to`."""
+        await self.fold_spans([Span(run_id, after, up_to)], take)
+
+    async def fold_spans(self, spans: Iterable[Span], take: Callable[[Stretch], None]) -> None:
+        """Hand what is folded of the events of spans to `take`, one span after the other, each in order.
 
         It may be called on a thread: nobody else may look at what it changes before this returns.
         """
-        behind: int | None = after
-        while behind is not None:
-            behind = await self._rows.fold_page(run_id, behind, up_to, take)
+        left = deque(spans)
+        while left:
+            await self._rows.fold_page(left, take)
 
     async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
         """Read a run's events in order: those behind version `after`, up to `up_to`; LogUnreadable if one lacks."""
-        while page := await self._rows.read_page(RUN, run_id, after, up_to):
+        while page := await self._rows.read_page(RUN, *Span(run_id, after, up_to)):
             check_whole(run_id, after, page[-1][2], len(page))
             for some in _decoded(page):
                 for recorded in some:

@@ -1,8 +1,9 @@
 """What a log's readers need of a database: rows for a query. Queries are SQL that every one of them understands."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.errors import LogUnreadable
 from domain.stretch import Stretch
@@ -12,8 +13,19 @@ PAGE = 500
 PAGE_BYTES = 1_000_000
 """A page of events has no further one after so many bytes of bodies: a single body may have 8 MB and more."""
 
+NEVER = (1 << 63) - 1
+"""Above every version and position."""
+
 RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
-"""A page of a run: its id, the version behind which it begins, and the last one."""
+"""A page of a `Span`."""
+
+
+class Span(NamedTuple):
+    """Events of a run: those behind version `after`, up to `up_to`."""
+
+    run_id: str
+    after: int = 0
+    up_to: int = NEVER
 
 
 def check_whole(run_id: str, after: int, last: int, count: int) -> None:
@@ -44,12 +56,10 @@ class Rows(ABC):
         """Read the bodies of some events of a run by their versions, of those that have at most `up_to` bytes."""
 
     @abstractmethod
-    async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
-        """Hand what is folded of a run's next events, behind version `after`, up to `up_to`, to `take`.
+    async def fold_page(self, spans: deque[Span], take: Callable[[Stretch], None]) -> None:
+        """Hand what is folded of the next events to `take`, span after span, and leave of the spans what is to come.
 
         It may be called on a thread.
-
-        Gives the version behind which more may follow, None where none do.
         """
 
     @abstractmethod

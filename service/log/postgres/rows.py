@@ -1,6 +1,7 @@
 """Rows of a log on PostgreSQL."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from domain.stretch import Stretch, stretches
 from service.log.address import PostgresUrl
 from service.log.postgres.connection import open_reading, to_postgres, unavailable
 from service.log.row import COLUMNS, Row, decoded
-from service.log.rows import PAGE_BYTES, RUN, Rows, check_whole
+from service.log.rows import PAGE_BYTES, RUN, Rows, Span, check_whole
 
 
 class PostgresRows(Rows):
@@ -57,15 +58,17 @@ class PostgresRows(Rows):
         query = f"SELECT version, body FROM events WHERE run_id = ? AND version IN ({marks}) AND length(body) <= ?"
         return dict(await self.read(query, run_id, *versions, up_to))
 
-    async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
-        """Fold the next events of a run."""
-        recorded = decoded(await self.read_page(RUN, run_id, after, up_to))
+    async def fold_page(self, spans: deque[Span], take: Callable[[Stretch], None]) -> None:
+        """Fold the next events of the first span."""
+        span = spans.popleft()
+        recorded = decoded(await self.read_page(RUN, *span))
         if not recorded:
-            return None
-        check_whole(run_id, after, recorded[-1].version, len(recorded))
+            return
+        last = recorded[-1].version
+        check_whole(span.run_id, span.after, last, len(recorded))
         for stretch in stretches(recorded):
             take(stretch)
-        return recorded[-1].version
+        spans.appendleft(span._replace(after=last))
 
     async def _connected(self) -> AsyncConnection:
         async with self._connecting:

@@ -1,6 +1,7 @@
 """Rows of a log in a SQLite file."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import aiosqlite
 from domain.errors import LogUnavailable
 from domain.stretch import Stretch
 from service.log.row import Row
-from service.log.rows import PAGE_BYTES, Rows
+from service.log.rows import PAGE_BYTES, Rows, Span
 from service.log.sqlite.connection import on_its_thread, open_reading
 from service.log.sqlite.joined_bodies import read_bodies
 from service.log.sqlite.run_parts import fold_page
@@ -45,9 +46,9 @@ class SqliteRows(Rows):
         """Read the bodies of some events of a run by their versions, of those that have at most `up_to` bytes."""
         return await self._read(read_bodies, run_id, versions, up_to)
 
-    async def fold_page(self, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]) -> int | None:
-        """Fold the next events of a run on the connection's thread."""
-        return await self._read(fold_page, run_id, after, up_to, take)
+    async def fold_page(self, spans: deque[Span], take: Callable[[Stretch], None]) -> None:
+        """Fold the next events on the connection's thread, of as many spans as a page has room for."""
+        await self._read(fold_page, spans, take)
 
     async def read(self, query: str, *parameters: object) -> list[Any]:
         """Read rows."""

@@ -5,6 +5,7 @@ loop has it first.
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -13,13 +14,13 @@ from domain import codec
 from domain.events import ExampleAnswered, Score
 from domain.stretch import Stretch, alone
 from service.log.row import COLUMNS, decoded
-from service.log.rows import PAGE_BYTES, incomplete
+from service.log.rows import PAGE_BYTES, Span, incomplete
 
 PART = 100
 """So many events are joined, and live at once as Python's objects: the collector looks through them."""
 
-FOLDED = 2_000
-"""So many events are folded before others who read have their turn; who folds waits for the busy loop in between."""
+PARTS = 20
+"""So many parts are folded before others who read have their turn; who folds waits for the busy loop in between."""
 
 LARGE_BYTES = 20_000
 """An event with a larger body is read by itself."""
@@ -27,58 +28,79 @@ LARGE_BYTES = 20_000
 APART, ANSWERED, SCORED = "012"
 
 _PART = f"""
-SELECT max(version), group_concat(kind, ''), max(position),
+SELECT coalesce(max(version), 0), coalesce(group_concat(kind, ''), ''), max(position),
     CAST('[' || coalesce(group_concat(CASE kind WHEN {ANSWERED} THEN body END), '') || ']' AS BLOB),
-    CAST('[' || coalesce(group_concat(CASE kind WHEN {SCORED} THEN body END), '') || ']' AS BLOB)
+    CAST('[' || coalesce(group_concat(CASE kind WHEN {SCORED} THEN body END), '') || ']' AS BLOB),
+    count(*) = ?4
 FROM (
     SELECT position, version, body, CASE
-        WHEN length(body) > {LARGE_BYTES} THEN {APART}
+        WHEN length(body) > ?5 THEN {APART}
         WHEN type = 'example_scored' THEN {SCORED}
         WHEN type = 'example_answered' THEN {ANSWERED}
         ELSE {APART}
     END AS kind
-    FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PART}
+    FROM events WHERE run_id = ?1 AND version > ?2 AND version <= ?3 ORDER BY version LIMIT ?4
 )
+"""
+# In order without a word: whether SQLite goes by the key (run_id, version) or by position, versions rise.
+_SCORES = """
+SELECT coalesce(max(version), 0), count(*), max(position), CAST('[' || group_concat(body) || ']' AS BLOB)
+FROM events
+WHERE run_id = ? AND version > ? AND version <= ? AND type = 'example_scored' AND length(body) <= ?
 """
 _ONE = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version = ?"
 
 
 class _Part(NamedTuple):
-    """The next events of a run: each one's kind, a character; the highest position; the bodies of those not apart."""
+    """The next events of a span: each one's kind, a character; the highest position; the bodies of those not apart.
+
+    `last` is the last one's version; `more` tells whether any may follow.
+    """
 
     last: int
     kinds: str
     position: int
     answered: bytes
     scored: bytes
+    more: int
 
 
-def fold_page(
-    connection: sqlite3.Connection, run_id: str, after: int, up_to: int, take: Callable[[Stretch], None]
-) -> int | None:
-    """Hand the events of a run behind a version to `take`, as many as fill a page.
-
-    Gives the version behind which more may follow, None where none do.
-    """
-    count = size = 0
-    while count < FOLDED:
-        part = _Part._make(connection.execute(_PART, (run_id, after, up_to)).fetchone())
-        if not part.kinds:
-            return None
-        for stretch, stretch_bytes in _stretches(connection, run_id, after + 1, part):
-            take(stretch)
-            size += stretch_bytes
-            if size >= PAGE_BYTES:
-                return stretch.version + len(stretch.events) - 1
-        if len(part.kinds) < PART:
-            return None
-        after, count = part.last, count + len(part.kinds)
-    return after
+def fold_page(connection: sqlite3.Connection, spans: deque[Span], take: Callable[[Stretch], None]) -> None:
+    """Hand the events of spans to `take`, as many as fill a page, and leave of the spans what is to come."""
+    room, part = PAGE_BYTES, None
+    with connection:
+        connection.execute("BEGIN")
+        for _ in range(PARTS):
+            if not spans or room <= 0:
+                return
+            span = spans.popleft()
+            part = _read_part(connection, span, part)
+            after = span.after
+            for stretch, size in _stretches(connection, span, part):
+                take(stretch)
+                after, room = after + len(stretch.events), room - size
+                if room <= 0:
+                    break
+            if part.more or after < part.last:
+                spans.appendleft(span._replace(after=after))
 
 
-def _stretches(connection: sqlite3.Connection, run_id: str, version: int, part: _Part) -> Iterator[tuple[Stretch, int]]:
-    """Give the events by the stretch, with about how many bytes of bodies it has."""
-    kinds = part.kinds
+def _read_part(connection: sqlite3.Connection, span: Span, before: _Part | None) -> _Part:
+    """Read the next events of a span as scores, in a third less time, where those before let expect nothing else."""
+    if span.after and (before is None or (before.more and ANSWERED not in before.kinds)):
+        up_to = min(span.up_to, span.after + PART)
+        scores = connection.execute(_SCORES, (span.run_id, span.after, up_to, LARGE_BYTES))
+        last, count, position, scored = scores.fetchone()
+        if count and count == last - span.after:
+            return _Part(last, SCORED * count, position, b"[]", scored, more=True)
+    return _Part._make(connection.execute(_PART, (*span, PART, LARGE_BYTES)).fetchone())
+
+
+def _stretches(connection: sqlite3.Connection, span: Span, part: _Part) -> Iterator[tuple[Stretch, int]]:
+    """Give a part's events by the stretch, with about how many bytes of bodies it has."""
+    run_id, version, kinds = span.run_id, span.after + 1, part.kinds
+    if not kinds:
+        return
     answered, scored = (
         codec.decode_folded("example_answered", part.answered),
         codec.decode_folded("example_scored", part.scored),
