@@ -123,7 +123,7 @@ async def test_a_cancel_at_the_other_server_aborts_calls_within_a_second(tmp_pat
         while model.in_flight:
             await asyncio.sleep(0.01)
         assert time.monotonic() - began < 5  # a second, on a machine that has time
-        assert [(await client.get(run_id))["status"] for client in (one, other)] == ["cancelled"] * 2
+        assert [(await client.over(run_id))["status"] for client in (one, other)] == ["cancelled"] * 2
     assert len(model.asked) == 4
     assert types_of(db, run_id) == ["started", "cancel_requested", "finished"]
 

@@ -244,7 +244,7 @@ async def test_a_run_that_someone_works_on_is_not_given_up(
     tmp_path: Path, db: PostgresUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker refused a run until its script was put right; that another one lacks more does not end it then."""
-    monkeypatch.setattr(engine, "PATIENT_SECONDS", 2.5)
+    monkeypatch.setattr(engine, "PATIENT_SECONDS", 5)
     monkeypatch.setattr(patience, "AGAIN_SECONDS", 0.2)
     grader = {"type": "python", "name": "own", "threshold": 0.5, "config": {"callable": "own.py:make"}}
     harness = {"concurrency": 16}
@@ -256,7 +256,7 @@ async def test_a_run_that_someone_works_on_is_not_given_up(
         run_id = await server.start()
         script.write_text("")
         async with serving(
-            config, Slow(0.3), db=db, limits=Limits(model_calls=4), environment={"SERVICE_KEY": "a-key-of-the-worker"}
+            config, Slow(0.6), db=db, limits=Limits(model_calls=4), environment={"SERVICE_KEY": "a-key-of-the-worker"}
         ):
             while len(run_sql(db, "SELECT worker FROM matchspec_work.refusals")) < 2:
                 await asyncio.sleep(0.01)
