@@ -1,4 +1,4 @@
-"""Imports point one way: service, projections, domain."""
+"""Imports point one way: service, projections, domain; and nothing is imported that is not used."""
 
 import shutil
 import subprocess
@@ -71,6 +71,22 @@ for words in (["run"], ["report"], ["verify"], ["replay"]):
         main(words)
     except SystemExit as ended:
         assert not ended.code, (words, ended.code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_imports_nothing_that_serves_or_draws(tmp_path: Path) -> None:
+    """Without a terminal, neither the framework nor what draws: they are more than half of what could be imported."""
+    write_project(tmp_path)
+    program = """
+import sys
+from service.cli.main import main
+main(["run"], standalone_mode=False)
+found = {"httpx", "litestar", "uvicorn", "rich.console", "pygments", "numpy"} & set(sys.modules)
+assert found == {"httpx"}, found
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False

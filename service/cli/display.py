@@ -7,9 +7,6 @@ from typing import Protocol, Self
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from domain.events import ExampleScored
 from projections.progress import Progress
@@ -66,42 +63,15 @@ class Lines(Quiet):
             say(line)
 
 
-class ProgressBar(Quiet):
-    """A bar with rate and time left, on stderr, gone when the run is over."""
-
-    def __init__(self) -> None:
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
-            transient=True,
-        )
-        self._task = self._bar.add_task("running", total=None, rate="")
-
-    def progress(self, progress: Progress) -> None:
-        """Move the bar."""
-        task = self._bar.tasks[0]
-        rate = f"{task.speed:,.{0 if task.speed >= 10 else 1}f}/s" if task.speed else ""
-        self._bar.update(self._task, completed=progress.completed, total=progress.total, rate=rate)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-
 def choose_display(*, quiet: bool, verbose: bool) -> Display:
     """Choose: a bar needs a terminal, and would be torn by the lines of `-v`."""
     if quiet:
         return Quiet()
-    return ProgressBar() if sys.stderr.isatty() and sys.stdout.isatty() and not verbose else Lines()
+    if sys.stderr.isatty() and sys.stdout.isatty() and not verbose:
+        from service.cli.progress_bar import ProgressBar
+
+        return ProgressBar()
+    return Lines()
 
 
 def loading_lines(begun: Begun) -> list[str]:

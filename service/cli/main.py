@@ -10,6 +10,9 @@ import click
 
 from service.cli.log_commands import backup, copy, export, regrade, replay, report, verify
 
+# Where rich is installed, httpx imports a command line of its own with it: a quarter of what a run would import.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
 
 class _Commands(click.Group):
     """The group of commands; Ctrl-C in any of them gives the exit code 130."""
