@@ -287,7 +287,7 @@ class Writer:
         return True
 
     async def _fold_unfinished(self, show: Callable[[Stretch], None] = lambda _stretch: None) -> dict[str, Run]:
-        """Fold these runs up to the log's head; `show` gets their events before anyone looks at what it shows."""
+        """Fold unfinished runs up to the log's head; `show` gets their events before anyone looks at what it shows."""
         runs = {run_id: Run() for run_id in self._views.listing.unfinished()}
 
         def take(stretch: Stretch) -> None:

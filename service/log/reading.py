@@ -76,7 +76,7 @@ class LogReader:
         self, run_id: str, after: int = 0, up_to: int = NEVER, page_bytes: int = PAGE_BYTES
     ) -> AsyncIterator[list[StoredEvent]]:
         """Read a run's events as they are stored, a page at a time: those behind version `after`, up to `up_to`."""
-        while page := await self._read_stored(RUN, *Span(run_id, after, up_to), page_bytes=page_bytes):
+        while page := await self._read_stored(RUN, run_id, after, up_to, page_bytes=page_bytes):
             yield page
             after = page[-1].version
 
@@ -95,7 +95,7 @@ class LogReader:
 
     async def read_run(self, run_id: str, after: int = 0, up_to: int = NEVER) -> AsyncIterator[Recorded]:
         """Read a run's events in order: those behind version `after`, up to `up_to`; LogUnreadable if one lacks."""
-        while page := await self._rows.read_page(RUN, *Span(run_id, after, up_to)):
+        while page := await self._rows.read_page(RUN, run_id, after, up_to):
             check_whole(run_id, after, page[-1][2], len(page))
             for some in _decoded(page):
                 for recorded in some:

@@ -17,7 +17,7 @@ NEVER = (1 << 63) - 1
 """Above every version and position."""
 
 RUN = f"SELECT {COLUMNS} FROM events WHERE run_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT {PAGE}"
-"""A page of a `Span`."""
+"""A page of a run: its id, the version behind which it begins, and the last one, as a `Span` has them."""
 
 
 class Span(NamedTuple):

@@ -91,7 +91,7 @@ def _read_part(connection: sqlite3.Connection, span: Span, before: _Part | None)
         up_to = min(span.up_to, span.after + PART)
         scores = connection.execute(_SCORES, (span.run_id, span.after, up_to, LARGE_BYTES))
         last, count, position, scored = scores.fetchone()
-        if count and count == last - span.after:
+        if count == last - span.after:
             return _Part(last, SCORED * count, position, b"[]", scored, more=True)
     return _Part._make(connection.execute(_PART, (*span, PART, LARGE_BYTES)).fetchone())
 
