@@ -84,7 +84,10 @@ def test_a_run_imports_nothing_that_serves_or_draws(tmp_path: Path) -> None:
     program = """
 import sys
 from service.cli.main import main
-main(["run"], standalone_mode=False)
+try:
+    main(["run"])
+except SystemExit as ended:
+    assert not ended.code, ended.code
 found = {"httpx", "litestar", "uvicorn", "rich.console", "pygments", "numpy"} & set(sys.modules)
 assert found == {"httpx"}, found
 """
